@@ -1,0 +1,252 @@
+//! ECS as its clients see it: clusters, task definitions, services, deployments, tasks.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `task_definition` | families and revisions, kept as the JSON that was registered |
+//! | `service` | create, update, delete, describe; what starts a deployment and what does not |
+//! | `deployment` | service deployments and revisions, roll-out state, circuit breaker, rollback |
+//! | `scheduler` | which tasks to start and stop now: rolling within minimum and maximum percent, over zones |
+//! | `task` | one task's life, from PROVISIONING to STOPPED |
+//! | `tag` | tags on services and task definitions |
+
+mod requests;
+
+pub use requests::{CreateService, StopType, Tags, TaskCounts, UpdateService};
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Report, Timestamp, World};
+
+#[derive(Debug, Default)]
+pub struct Ecs {
+    pub clusters: Vec<Cluster>,
+    pub task_definitions: Vec<TaskDefinition>,
+    pub services: Vec<Service>,
+    pub tasks: Vec<Task>,
+    pub service_deployments: Vec<ServiceDeployment>,
+    pub service_revisions: Vec<ServiceRevision>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub arn: String,
+    pub name: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TaskDefinition {
+    pub arn: String,
+    pub family: String,
+    pub revision: u32,
+    /// INACTIVE once deregistered.
+    pub active: bool,
+    /// Exactly what was registered, members nobody has heard of included, without `tags`.
+    pub document: Map<String, Value>,
+    pub tags: BTreeMap<String, String>,
+    pub registered_at: Timestamp,
+    pub deregistered_at: Option<Timestamp>,
+    pub registered_by: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub arn: String,
+    pub name: String,
+    pub cluster_arn: String,
+    pub status: ServiceStatus,
+    pub desired_count: u32,
+    /// The revision's ARN, always with its number.
+    pub task_definition_arn: String,
+    pub minimum_healthy_percent: u32,
+    pub maximum_percent: u32,
+    pub circuit_breaker: Option<CircuitBreaker>,
+    pub load_balancers: Vec<ServiceLoadBalancer>,
+    pub health_check_grace_period_seconds: u32,
+    pub created_at: Timestamp,
+    pub created_by: String,
+    pub tags: BTreeMap<String, String>,
+    /// Newest first, as DescribeServices shows them: PRIMARY, then those being replaced.
+    pub deployments: Vec<Deployment>,
+    /// Newest first, at most 100.
+    pub events: Vec<ServiceEvent>,
+    /// Members of CreateService that the world keeps and shows but does not act on.
+    pub passed_through: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceStatus {
+    Active,
+    Draining,
+    Inactive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CircuitBreaker {
+    pub rollback: bool,
+    pub threshold: Threshold,
+    pub reset_on_healthy_task: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threshold {
+    Count(u32),
+    /// Of the desired count, rounded up, between 3 and 200. The default is 50.
+    BoundedPercent(u32),
+    UnboundedPercent(u32),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceLoadBalancer {
+    pub target_group_arn: String,
+    pub container_name: String,
+    pub container_port: u16,
+}
+
+/// The old view of a roll-out, inside DescribeServices.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// `ecs-svc/<number>`
+    pub id: String,
+    pub status: DeploymentStatus,
+    pub task_definition_arn: String,
+    pub desired_count: u32,
+    pub failed_tasks: u32,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub rollout_state: RolloutState,
+    pub rollout_state_reason: String,
+    pub service_deployment_arn: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentStatus {
+    Primary,
+    Active,
+    Inactive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutState {
+    InProgress,
+    Completed,
+    Failed,
+}
+
+/// The new view of a roll-out: what ListServiceDeployments and DescribeServiceDeployments show.
+#[derive(Debug, Clone)]
+pub struct ServiceDeployment {
+    pub arn: String,
+    pub service_arn: String,
+    pub status: ServiceDeploymentStatus,
+    pub status_reason: Option<String>,
+    pub target_revision_arn: String,
+    pub source_revision_arns: Vec<String>,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub updated_at: Timestamp,
+    pub rollback: Option<Rollback>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Rollback {
+    pub reason: String,
+    pub started_at: Timestamp,
+    pub service_revision_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceDeploymentStatus {
+    Pending,
+    InProgress,
+    Successful,
+    StopRequested,
+    Stopped,
+    RollbackRequested,
+    RollbackInProgress,
+    RollbackSuccessful,
+    RollbackFailed,
+}
+
+/// A frozen copy of what a service was when a deployment began.
+#[derive(Debug, Clone)]
+pub struct ServiceRevision {
+    pub arn: String,
+    pub service_arn: String,
+    pub task_definition_arn: String,
+    /// container name, image, digest once a task has resolved it
+    pub container_images: Vec<(String, String, Option<String>)>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceEvent {
+    pub id: String,
+    pub created_at: Timestamp,
+    pub message: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub arn: String,
+    pub id: String,
+    pub cluster_arn: String,
+    pub task_definition_arn: String,
+    /// `service:<name>` or `family:<name>`
+    pub group: String,
+    pub service_arn: Option<String>,
+    /// The deployment that started it, `ecs-svc/…`.
+    pub deployment_id: Option<String>,
+    pub zone: String,
+    pub last_status: TaskStatus,
+    pub desired_status: TaskStatus,
+    pub containers: Vec<Container>,
+    pub stop_code: Option<&'static str>,
+    pub stopped_reason: Option<String>,
+    pub created_at: Timestamp,
+    pub pull_started_at: Option<Timestamp>,
+    pub pull_stopped_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub stopping_at: Option<Timestamp>,
+    pub stopped_at: Option<Timestamp>,
+    /// When the present state ends by itself, if it does.
+    pub(crate) due_at: Option<Timestamp>,
+    /// It has been seen healthy once (by the load balancer where there is one).
+    pub(crate) was_healthy: bool,
+    /// Grows with each change, as in the task state change event.
+    pub version: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Container {
+    pub arn: String,
+    pub name: String,
+    pub image: String,
+    pub digest: Option<String>,
+    pub essential: bool,
+    pub host_port: Option<u16>,
+    pub container_port: Option<u16>,
+    pub last_status: TaskStatus,
+    pub exit_code: Option<i32>,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskStatus {
+    Provisioning,
+    Pending,
+    Activating,
+    Running,
+    Deactivating,
+    Stopping,
+    Deprovisioning,
+    Stopped,
+}
+
+impl World {
+    pub(super) fn advance_ecs(&mut self) {}
+    pub(super) fn task_reported(&mut self, _report: Report) {}
+}
