@@ -1,1 +1,24 @@
+//! What Pushboat decides, and nothing else: no AWS SDK, no network, no clock, no environment.
+//!
+//! An event is only a hint to look again. Every trigger ends in the same four words:
+//!
+//! ```text
+//!   hint ──► observe ──► decide ──► act ──► look once more
+//!    │          │           │         │
+//!  [hint]    [cloud]    [release]  [control]
+//! ```
+//!
+//! `control` walks the four steps over the one trait in `cloud`; `release` is the pure decision in the middle;
+//! `task_definition` edits a document without losing what it does not know; `policy` reads what the owner wants
+//! from the service's tags; `decision` is the line that says what was decided and why.
 
+pub mod cloud;
+pub mod control;
+pub mod decision;
+pub mod hint;
+pub mod model;
+pub mod policy;
+pub mod release;
+pub mod task_definition;
+
+pub use jiff::Timestamp;

@@ -1,1 +1,14 @@
+//! The `sweep` function. Time has passed: look everywhere.
+//!
+//! Everything it does is in `pushboat` (decide) and `pushboat-aws` (ask AWS); here they meet.
 
+use lambda_runtime::Error;
+use pushboat_aws::scheduled;
+
+/// Serves invocations until Lambda ends the process. Opens one connection at a time: a single thread is enough.
+pub fn main() -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(pushboat_aws::run(scheduled))
+}

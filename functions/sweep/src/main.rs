@@ -1,1 +1,5 @@
-fn main() {}
+//! The `sweep` function as Lambda starts it.
+
+fn main() -> Result<(), lambda_runtime::Error> {
+    pushboat_sweep::main()
+}

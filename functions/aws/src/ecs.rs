@@ -1,0 +1,309 @@
+//! ECS: services, task definitions and roll-outs.
+
+use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
+use pushboat::cloud::{Answer, Cloud, Reference};
+use pushboat::model::{
+    Deployment, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName, ServiceStatus,
+    Tags, TargetHealth,
+};
+use pushboat::task_definition::TaskDefinition;
+use serde_json::{Map, Value, json};
+
+use crate::client::Aws;
+use crate::error::{incomplete, trouble};
+use crate::raw::{ReadBody, WriteBody};
+
+/// DescribeServices takes ten at a time.
+const SERVICES_PER_CALL: usize = 10;
+/// How far back a roll-out of the same digest is looked for. DescribeServiceRevisions takes twenty at a time.
+const ROLLOUTS: i32 = 20;
+
+impl Cloud for Aws {
+    fn now(&self) -> Option<pushboat::Timestamp> {
+        self.latest_date()
+    }
+
+    async fn services(&self, cluster: &str) -> Answer<Vec<Service>> {
+        let mut pages = self
+            .ecs
+            .list_services()
+            .cluster(cluster)
+            .max_results(100)
+            .into_paginator()
+            .send();
+        let mut arns = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| trouble("ListServices", cluster, error))?;
+            arns.extend_from_slice(page.service_arns());
+        }
+        let mut services = Vec::with_capacity(arns.len());
+        for some in arns.chunks(SERVICES_PER_CALL) {
+            services.extend(self.describe_services(cluster, some).await?);
+        }
+        Ok(services)
+    }
+
+    async fn service(&self, name: &ServiceName) -> Answer<Option<Service>> {
+        let services = self
+            .describe_services(&name.cluster, std::slice::from_ref(&name.service))
+            .await?;
+        Ok(services.into_iter().next())
+    }
+
+    async fn task_definition(&self, arn: &str) -> Answer<TaskDefinition> {
+        let body = ReadBody::default();
+        let request = self
+            .ecs
+            .describe_task_definition()
+            .task_definition(arn)
+            .include(TaskDefinitionField::Tags);
+        let answer = request.customize().interceptor(body.clone()).send().await;
+        let answer = answer.map_err(|error| trouble("DescribeTaskDefinition", arn, error))?;
+        let document = match body.object().and_then(|mut body| body.remove("taskDefinition")) {
+            Some(Value::Object(document)) => document,
+            _ => return Err(incomplete("DescribeTaskDefinition", arn, "taskDefinition")),
+        };
+        let arn = document
+            .get("taskDefinitionArn")
+            .and_then(Value::as_str)
+            .unwrap_or(arn)
+            .to_owned();
+        Ok(TaskDefinition {
+            arn,
+            document,
+            tags: tags(answer.tags()),
+        })
+    }
+
+    async fn repository_uri(&self, repository: &str) -> Answer<Option<String>> {
+        self.find_repository_uri(repository).await
+    }
+
+    async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>> {
+        self.find_image(repository, reference).await
+    }
+
+    async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>> {
+        let subject = service.to_string();
+        let request = self
+            .ecs
+            .list_service_deployments()
+            .cluster(&service.cluster)
+            .service(&service.service);
+        let answer = request.max_results(ROLLOUTS).send().await;
+        let answer = answer.map_err(|error| trouble("ListServiceDeployments", &subject, error))?;
+        let mut briefs = answer.service_deployments().to_vec();
+        briefs.sort_by_key(|brief| {
+            std::cmp::Reverse(brief.created_at().map(|at| (at.secs(), at.subsec_nanos())))
+        });
+        let mut targets: Vec<_> = briefs
+            .iter()
+            .filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned))
+            .collect();
+        targets.sort();
+        targets.dedup();
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = self
+            .ecs
+            .describe_service_revisions()
+            .set_service_revision_arns(Some(targets));
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| trouble("DescribeServiceRevisions", &subject, error))?;
+        Ok(briefs
+            .iter()
+            .filter_map(|brief| rollout(brief, answer.service_revisions()))
+            .collect())
+    }
+
+    async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth> {
+        self.find_target_health(target_group_arns).await
+    }
+
+    async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {
+        let family = document
+            .get("family")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let mut body = document.clone();
+        // An empty list of tags is not the same as none.
+        if !tags.is_empty() {
+            let list = tags
+                .iter()
+                .map(|(key, value)| json!({"key": key, "value": value}))
+                .collect();
+            body.insert("tags".to_owned(), Value::Array(list));
+        }
+        let body = WriteBody::new(&body).map_err(|error| pushboat::cloud::CloudError {
+            operation: "RegisterTaskDefinition",
+            subject: family.clone(),
+            trouble: pushboat::cloud::Trouble::Refused,
+            message: "the document is not JSON".to_owned(),
+            source: Some(Box::new(error)),
+        })?;
+        let answer = self
+            .ecs
+            .register_task_definition()
+            .family(&family)
+            .customize()
+            .interceptor(body)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| trouble("RegisterTaskDefinition", &family, error))?;
+        let arn = answer
+            .task_definition()
+            .and_then(sdk::TaskDefinition::task_definition_arn);
+        arn.map(str::to_owned)
+            .ok_or_else(|| incomplete("RegisterTaskDefinition", &family, "taskDefinitionArn"))
+    }
+
+    async fn release(&self, service: &ServiceName, task_definition_arn: &str) -> Answer<()> {
+        let request = self
+            .ecs
+            .update_service()
+            .cluster(&service.cluster)
+            .service(&service.service);
+        let answer = request.task_definition(task_definition_arn).send().await;
+        answer
+            .map(drop)
+            .map_err(|error| trouble("UpdateService", &service.to_string(), error))
+    }
+
+    async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| sdk::Tag::builder().key(key).value(value).build())
+            .collect();
+        let answer = self
+            .ecs
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(tags))
+            .send()
+            .await;
+        answer
+            .map(drop)
+            .map_err(|error| trouble("TagResource", arn, error))
+    }
+
+    async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
+        let request = self
+            .ecs
+            .untag_resource()
+            .resource_arn(arn)
+            .set_tag_keys(Some(keys.to_vec()));
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| trouble("UntagResource", arn, error))
+    }
+}
+
+impl Aws {
+    /// Those that are there: a missing one is not an error for ECS, and not in the answer.
+    async fn describe_services(&self, cluster: &str, services: &[String]) -> Answer<Vec<Service>> {
+        let request = self
+            .ecs
+            .describe_services()
+            .cluster(cluster)
+            .include(ServiceField::Tags);
+        let answer = request.set_services(Some(services.to_vec())).send().await;
+        let answer = answer.map_err(|error| trouble("DescribeServices", cluster, error))?;
+        Ok(answer
+            .services()
+            .iter()
+            .filter_map(|found| service(cluster, found))
+            .collect())
+    }
+}
+
+fn service(cluster: &str, found: &sdk::Service) -> Option<Service> {
+    let name = ServiceName {
+        cluster: cluster.to_owned(),
+        service: found.service_name()?.to_owned(),
+    };
+    Some(Service {
+        name,
+        arn: found.service_arn()?.to_owned(),
+        status: match found.status() {
+            Some("DRAINING") => ServiceStatus::Draining,
+            Some("INACTIVE") => ServiceStatus::Inactive,
+            _ => ServiceStatus::Active,
+        },
+        desired_count: count(found.desired_count()),
+        running_count: count(found.running_count()),
+        task_definition_arn: found.task_definition().unwrap_or_default().to_owned(),
+        tags: tags(found.tags()),
+        primary: found
+            .deployments()
+            .iter()
+            .find(|deployment| deployment.status() == Some("PRIMARY"))
+            .map(deployment),
+        target_group_arns: found
+            .load_balancers()
+            .iter()
+            .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
+            .collect(),
+        managed_by_ecs: found.resource_management_type() == Some(&sdk::ResourceManagementType::Ecs),
+    })
+}
+
+fn deployment(found: &sdk::Deployment) -> Deployment {
+    Deployment {
+        id: found.id().unwrap_or_default().to_owned(),
+        task_definition_arn: found.task_definition().unwrap_or_default().to_owned(),
+        state: match found.rollout_state() {
+            Some(sdk::DeploymentRolloutState::Completed) => RolloutState::Completed,
+            Some(sdk::DeploymentRolloutState::Failed) => RolloutState::Failed,
+            Some(sdk::DeploymentRolloutState::InProgress) => RolloutState::InProgress,
+            _ => RolloutState::Unknown,
+        },
+        reason: found.rollout_state_reason().unwrap_or_default().to_owned(),
+    }
+}
+
+fn rollout(brief: &sdk::ServiceDeploymentBrief, revisions: &[sdk::ServiceRevision]) -> Option<Rollout> {
+    let target = brief.target_service_revision_arn();
+    let revision = revisions
+        .iter()
+        .find(|revision| revision.service_revision_arn() == target)?;
+    let images = revision.container_images().iter().map(|image| RolloutImage {
+        container: image.container_name().unwrap_or_default().to_owned(),
+        image: image.image().unwrap_or_default().to_owned(),
+        digest: image.image_digest().and_then(|digest| digest.parse().ok()),
+    });
+    Some(Rollout {
+        arn: brief.service_deployment_arn()?.to_owned(),
+        outcome: match brief.status() {
+            Some(ServiceDeploymentStatus::Successful) => Outcome::Successful,
+            Some(
+                ServiceDeploymentStatus::RollbackRequested
+                | ServiceDeploymentStatus::RollbackInProgress
+                | ServiceDeploymentStatus::RollbackSuccessful
+                | ServiceDeploymentStatus::RollbackFailed,
+            ) => Outcome::RolledBack,
+            Some(ServiceDeploymentStatus::Stopped | ServiceDeploymentStatus::StopRequested) => {
+                Outcome::Stopped
+            }
+            _ => Outcome::UnderWay,
+        },
+        reason: brief
+            .status_reason()
+            .unwrap_or("its deployment was rolled back")
+            .to_owned(),
+        task_definition_arn: revision.task_definition().unwrap_or_default().to_owned(),
+        images: images.collect(),
+    })
+}
+
+fn tags(list: &[sdk::Tag]) -> Tags {
+    let pair = |tag: &sdk::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    list.iter().filter_map(pair).collect()
+}
+
+fn count(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}

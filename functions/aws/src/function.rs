@@ -1,0 +1,59 @@
+//! One invocation: the event becomes a hint, the hint is followed, every decision is one line on standard output,
+//! which is the decision log.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use pushboat::control;
+use pushboat::decision::{Action, Decision};
+use pushboat::hint::Hint;
+use serde_json::{Value, json};
+
+use crate::client::{Aws, Settings};
+use crate::event::{Home, Ignored};
+
+/// How a function reads what it is sent.
+pub type Translate = fn(Value, &Home) -> Result<Hint, Ignored>;
+
+/// Serves invocations until Lambda ends the process.
+pub async fn run(translate: Translate) -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let settings = Settings::from_env()?;
+    let aws = Aws::from_env().await;
+    aws.warm_up(&settings.scope).await;
+    let (aws, settings) = (&aws, &settings);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let request_id = event.context.request_id.clone();
+        let home = Home::of_function(&event.context.invoked_function_arn);
+        let hint = home.and_then(|home| translate(event.payload, &home));
+        answer(aws, settings, hint, &mut |decision| {
+            println!("{}", line(decision, &request_id))
+        })
+        .await
+    }))
+    .await
+}
+
+/// What one event led to. An error only where asking again can help: then Lambda calls again.
+pub async fn answer(
+    aws: &Aws,
+    settings: &Settings,
+    hint: Result<Hint, Ignored>,
+    log: &mut impl FnMut(&Decision),
+) -> Result<Value, Error> {
+    let mut decisions = Vec::new();
+    let mut note = |decision: Decision| {
+        log(&decision);
+        decisions.push(decision);
+    };
+    match hint {
+        Err(ignored) => note(Decision::new(Action::Ignored, "event", ignored)),
+        Ok(hint) => control::follow(aws, &settings.scope, &hint, &mut note).await?,
+    }
+    Ok(json!({ "decisions": decisions }))
+}
+
+/// The decision with the id that ties it to its invocation.
+fn line(decision: &Decision, request_id: &str) -> Value {
+    let mut line = json!(decision);
+    line["request_id"] = Value::from(request_id);
+    line
+}

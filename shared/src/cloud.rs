@@ -1,0 +1,89 @@
+//! The one boundary to the outside: what Pushboat asks of AWS, in the words of the domain.
+//!
+//! Nothing here knows a protocol. Errors say whether asking again helps, because that is all a decision needs.
+
+use std::error::Error as StdError;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::model::{Digest, Image, Rollout, Service, ServiceName, Tags, TargetHealth};
+use crate::task_definition::TaskDefinition;
+
+/// An image as somebody refers to it inside a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    Tag(String),
+    Digest(Digest),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Too many requests: later it works.
+    Throttled,
+    /// AWS or the way to it failed; whether a write happened is not known.
+    Unavailable,
+    /// What was asked about is not there.
+    NotFound,
+    /// AWS understood and said no; the same request gets the same answer.
+    Refused,
+}
+
+/// A question that AWS did not answer as asked.
+#[derive(Debug, Error)]
+#[error("{operation} for {subject}: {message}")]
+pub struct CloudError {
+    pub operation: &'static str,
+    pub subject: String,
+    pub trouble: Trouble,
+    /// AWS's own code and words.
+    pub message: String,
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl CloudError {
+    pub fn retry_helps(&self) -> bool {
+        matches!(self.trouble, Trouble::Throttled | Trouble::Unavailable)
+    }
+}
+
+pub type Answer<T> = Result<T, CloudError>;
+
+#[allow(
+    async_fn_in_trait,
+    reason = "implemented once for AWS and once for tests, both in this workspace"
+)]
+pub trait Cloud {
+    /// The `Date` of AWS's latest answer: the only clock there is.
+    fn now(&self) -> Option<Timestamp>;
+
+    /// Every service of a cluster, with its tags.
+    async fn services(&self, cluster: &str) -> Answer<Vec<Service>>;
+
+    /// `None` when there is no such service.
+    async fn service(&self, name: &ServiceName) -> Answer<Option<Service>>;
+
+    async fn task_definition(&self, arn: &str) -> Answer<TaskDefinition>;
+
+    /// `<registry>/<repository>`, as container definitions name it; `None` when there is no such repository.
+    async fn repository_uri(&self, repository: &str) -> Answer<Option<String>>;
+
+    /// `None` when the repository has no such image.
+    async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>>;
+
+    /// The latest service deployments, newest first.
+    async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>>;
+
+    async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth>;
+
+    /// Registers a revision and returns its ARN.
+    async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String>;
+
+    /// UpdateService with the task definition and nothing else.
+    async fn release(&self, service: &ServiceName, task_definition_arn: &str) -> Answer<()>;
+
+    async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()>;
+
+    async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()>;
+}

@@ -1,0 +1,74 @@
+//! One decision, one line: what was decided about which service, on whose hint, and why.
+//!
+//! This line is the decision log, and the log is the memory of why: it never holds a document or an environment.
+
+use serde::Serialize;
+
+use crate::model::TargetHealth;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A revision was registered and the service told to run it.
+    Released,
+    /// A digest will not come back by itself.
+    Rejected,
+    /// Nothing had to be done, or nothing may be done.
+    Kept,
+    /// The hint asks for nothing that this function does.
+    Ignored,
+    /// AWS did not let it happen; `retry` says whether it is worth another try.
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decision {
+    pub decision: Action,
+    /// `<cluster>/<service>`, where the decision is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    pub reason: String,
+    /// What made Pushboat look.
+    pub hint: String,
+    /// By AWS's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The revision that was registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The revision it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthy_targets: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered_targets: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<bool>,
+}
+
+impl Decision {
+    pub fn new(decision: Action, hint: impl ToString, reason: impl ToString) -> Decision {
+        Decision {
+            decision,
+            service: None,
+            reason: reason.to_string(),
+            hint: hint.to_string(),
+            at: None,
+            digest: None,
+            revision: None,
+            base: None,
+            healthy_targets: None,
+            registered_targets: None,
+            retry: None,
+        }
+    }
+
+    pub fn with_targets(mut self, health: &TargetHealth) -> Decision {
+        self.healthy_targets = Some(health.healthy);
+        self.registered_targets = Some(health.registered);
+        self
+    }
+}

@@ -1,0 +1,25 @@
+//! What a trigger amounts to: where to look. Never what to do.
+
+use std::fmt;
+
+use crate::model::ServiceName;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// Something happened to this tag: look at the services that track it.
+    Image { repository: String, tag: String },
+    /// Something happened to this service.
+    Service(ServiceName),
+    /// Time has passed: look at every service.
+    Everything,
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hint::Image { repository, tag } => write!(f, "push of {repository}:{tag}"),
+            Hint::Service(name) => write!(f, "deployment of {name}"),
+            Hint::Everything => f.write_str("sweep"),
+        }
+    }
+}

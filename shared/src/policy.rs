@@ -1,0 +1,225 @@
+//! What the owner of a service wants, read from the service's tags.
+//!
+//! | tag | value |
+//! |---|---|
+//! | `pushboat:track` | `<repository>:<tag>`: the container whose image comes from that repository follows the tag |
+//! | `pushboat:track:<container>` | the same for a container named here, whatever it runs now (a placeholder, say) |
+//! | `pushboat:rejected:<64 hex>` | written by Pushboat: this digest failed and does not return by itself |
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::model::{Digest, Tags};
+
+pub const TRACK: &str = "pushboat:track";
+const TRACK_CONTAINER: &str = "pushboat:track:";
+const REJECTED: &str = "pushboat:rejected:";
+
+/// One container follows one tag of one repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Track {
+    /// `None`: the container whose image already comes from `repository`.
+    pub container: Option<String>,
+    pub repository: String,
+    pub tag: String,
+}
+
+impl Track {
+    pub fn follows(&self, repository: &str, tag: &str) -> bool {
+        self.repository == repository && self.tag == tag
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PolicyError {
+    #[error("the tag {key} is '{value}', not <repository>:<tag>")]
+    NotATrack { key: String, value: String },
+    #[error("the tag {key} names the repository '{repository}', which is no repository name")]
+    NotARepository { key: String, repository: String },
+    #[error("the tag {key} names the image tag '{tag}', which is no tag")]
+    NotATag { key: String, tag: String },
+    #[error("the tag {TRACK_CONTAINER} names no container")]
+    NoContainer,
+}
+
+/// What a service with these tags follows, in the order of its tag keys. Empty: it has not been handed to Pushboat.
+pub fn tracks(tags: &Tags) -> Result<Vec<Track>, PolicyError> {
+    let mut tracks = Vec::new();
+    for (key, value) in tags {
+        let container = match key.strip_prefix(TRACK_CONTAINER) {
+            Some("") => return Err(PolicyError::NoContainer),
+            Some(name) => Some(name.to_owned()),
+            None if key == TRACK => None,
+            None => continue,
+        };
+        tracks.push(track(key, container, value)?);
+    }
+    Ok(tracks)
+}
+
+fn track(key: &str, container: Option<String>, value: &str) -> Result<Track, PolicyError> {
+    let key = key.to_owned();
+    let Some((repository, tag)) = value.split_once(':') else {
+        return Err(PolicyError::NotATrack {
+            key,
+            value: value.to_owned(),
+        });
+    };
+    if !is_repository(repository) {
+        return Err(PolicyError::NotARepository {
+            key,
+            repository: repository.to_owned(),
+        });
+    }
+    if !is_image_tag(tag) {
+        return Err(PolicyError::NotATag {
+            key,
+            tag: tag.to_owned(),
+        });
+    }
+    Ok(Track {
+        container,
+        repository: repository.to_owned(),
+        tag: tag.to_owned(),
+    })
+}
+
+/// ECR's rule: lower-case words joined by `.`, `_`, `-` or `/`, 2 to 256 characters.
+fn is_repository(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let joined = |b: u8| inner(b) || matches!(b, b'.' | b'_' | b'-');
+        word.bytes().all(joined)
+            && word.bytes().next().is_some_and(inner)
+            && word.bytes().last().is_some_and(inner)
+    };
+    (2..=256).contains(&name.len()) && name.split('/').all(is_word)
+}
+
+/// A registry's rule: 128 characters of letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`.
+fn is_image_tag(tag: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    (1..=128).contains(&tag.len()) && tag.bytes().all(allowed) && !tag.starts_with(['.', '-'])
+}
+
+/// The tag that keeps a digest from returning.
+pub fn rejection_key(digest: &Digest) -> String {
+    format!("{REJECTED}{}", digest.hex())
+}
+
+/// Why this digest must not return, if it must not.
+pub fn rejection<'a>(tags: &'a Tags, digest: &Digest) -> Option<&'a str> {
+    tags.get(&rejection_key(digest)).map(String::as_str)
+}
+
+/// Every rejected digest with the tag's value, which begins with the time of the rejection.
+pub fn rejections(tags: &Tags) -> impl Iterator<Item = (Digest, &str)> {
+    tags.iter().filter_map(|(key, value)| {
+        let hex = key.strip_prefix(REJECTED)?;
+        Some((format!("sha256:{hex}").parse().ok()?, value.as_str()))
+    })
+}
+
+/// What AWS accepts as a tag value: other characters become spaces, 256 characters at most.
+pub fn tag_value(text: &str) -> String {
+    let allowed = |c: char| c.is_alphanumeric() || " +-=._:/@".contains(c);
+    let cleaned: String = text
+        .chars()
+        .map(|c| if allowed(c) { c } else { ' ' })
+        .take(256)
+        .collect();
+    cleaned.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn a_track_names_a_repository_and_a_tag() {
+        let found = tracks(&tags(&[
+            ("Name", "web"),
+            ("pushboat:track", "team/game-2048:main"),
+            ("pushboat:track:sidecar", "proxy:v1.2"),
+        ]));
+        let track = |container: Option<&str>, repository: &str, tag: &str| Track {
+            container: container.map(str::to_owned),
+            repository: repository.into(),
+            tag: tag.into(),
+        };
+        assert_eq!(
+            found,
+            Ok(vec![
+                track(None, "team/game-2048", "main"),
+                track(Some("sidecar"), "proxy", "v1.2")
+            ])
+        );
+    }
+
+    #[test]
+    fn a_service_without_the_tag_is_not_ours() {
+        assert_eq!(
+            tracks(&tags(&[
+                ("pushboat:rejected:00", "x"),
+                ("pushboat:tracker", "a:b")
+            ])),
+            Ok(vec![])
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_in_words() {
+        let long = format!("game:{}", "v".repeat(129));
+        for (key, value, says) in [
+            (TRACK, "game-2048", "not <repository>:<tag>"),
+            (TRACK, "", "not <repository>:<tag>"),
+            (TRACK, ":v1", "no repository name"),
+            (TRACK, "Game:v1", "no repository name"),
+            (TRACK, "game//x:v1", "no repository name"),
+            (TRACK, "-game:v1", "no repository name"),
+            (TRACK, "game:", "no tag"),
+            (TRACK, "game:.v1", "no tag"),
+            (TRACK, "game:v 1", "no tag"),
+            (TRACK, "game:semver/1", "no tag"),
+            (TRACK, long.as_str(), "no tag"),
+            ("pushboat:track:", "game:v1", "names no container"),
+        ] {
+            let error = tracks(&tags(&[(key, value)])).expect_err(value).to_string();
+            assert!(error.contains(says), "{key}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn rejections_are_read_back_as_written() {
+        let digest: Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
+        let tags = tags(&[
+            (&rejection_key(&digest), "2026-11-21T08:00:00Z tasks failed"),
+            ("pushboat:rejected:zz", ""),
+        ]);
+        assert_eq!(
+            rejection(&tags, &digest),
+            Some("2026-11-21T08:00:00Z tasks failed")
+        );
+        assert_eq!(rejections(&tags).count(), 1);
+        assert!(
+            rejection_key(&digest).len() <= 128,
+            "AWS allows 128 characters in a key"
+        );
+    }
+
+    #[test]
+    fn tag_values_keep_to_the_characters_aws_allows() {
+        assert_eq!(
+            tag_value("tasks (3) failed: \"exit 1\"\n"),
+            "tasks 3 failed: exit 1"
+        );
+        assert_eq!(tag_value(&"x".repeat(400)).len(), 256);
+    }
+}

@@ -1,0 +1,240 @@
+use serde_json::json;
+
+use super::*;
+use crate::model::{Deployment, RolloutImage, ServiceName, Tags};
+
+const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
+
+fn digest(letter: char) -> Digest {
+    format!("sha256:{}", letter.to_string().repeat(64))
+        .parse()
+        .unwrap()
+}
+
+fn pinned(letter: char) -> String {
+    format!("{URI}@{}", digest(letter))
+}
+
+fn service() -> Service {
+    Service {
+        name: ServiceName {
+            cluster: "pushboat".into(),
+            service: "game".into(),
+        },
+        arn: "arn:service".into(),
+        status: ServiceStatus::Active,
+        desired_count: 4,
+        running_count: 4,
+        task_definition_arn: "game:1".into(),
+        tags: Tags::new(),
+        primary: None,
+        target_group_arns: vec![],
+        managed_by_ecs: false,
+    }
+}
+
+fn track(container: Option<&str>) -> Track {
+    Track {
+        container: container.map(str::to_owned),
+        repository: "game".into(),
+        tag: "main".into(),
+    }
+}
+
+fn definition(image: &str) -> TaskDefinition {
+    let document = json!({"family": "game", "containerDefinitions": [{"name": "web", "image": image}]});
+    let serde_json::Value::Object(document) = document else {
+        unreachable!()
+    };
+    TaskDefinition {
+        arn: "game:1".into(),
+        document,
+        tags: Tags::new(),
+    }
+}
+
+fn image(letter: char) -> Image {
+    Image {
+        repository: "game".into(),
+        digest: digest(letter),
+        tags: vec!["main".into()],
+        pushed_at: None,
+    }
+}
+
+fn rollout(arn: &str, definition: &str, outcome: Outcome, image: &str) -> Rollout {
+    let images = vec![RolloutImage {
+        container: "web".into(),
+        image: image.into(),
+        digest: None,
+    }];
+    let reason = "tasks failed to start".into();
+    Rollout {
+        arn: arn.into(),
+        outcome,
+        reason,
+        task_definition_arn: definition.into(),
+        images,
+    }
+}
+
+fn decide(service: &Service, runs: &str, tag_means: Option<char>) -> Result<Candidate, Keep> {
+    candidate(
+        service,
+        &track(None),
+        &definition(runs),
+        URI,
+        tag_means.map(image).as_ref(),
+    )
+}
+
+#[test]
+fn a_tag_that_means_another_digest_is_a_candidate() {
+    for runs in [pinned('a'), format!("{URI}:main"), URI.to_owned()] {
+        let found = decide(&service(), &runs, Some('b')).unwrap();
+        assert_eq!((found.image, found.tagged.as_str()), (pinned('b'), "game:main"));
+        assert_eq!(found.replaces, runs);
+    }
+}
+
+#[test]
+fn the_digest_that_runs_is_never_registered_again() {
+    for (state, expected) in [
+        (RolloutState::Completed, Standing::Runs),
+        (RolloutState::Unknown, Standing::Runs),
+        (RolloutState::InProgress, Standing::RollingOut),
+        (RolloutState::Failed, Standing::FailedInPlace),
+    ] {
+        let primary = Deployment {
+            id: "d".into(),
+            task_definition_arn: "game:1".into(),
+            state,
+            reason: String::new(),
+        };
+        let service = Service {
+            primary: Some(primary),
+            ..service()
+        };
+        let Err(Keep::Current { standing, .. }) = decide(&service, &pinned('a'), Some('a')) else {
+            panic!("{state:?}");
+        };
+        assert_eq!(standing, expected);
+    }
+}
+
+#[test]
+fn what_must_not_be_touched_is_said_first() {
+    for (service, says) in [
+        (
+            Service {
+                status: ServiceStatus::Draining,
+                ..service()
+            },
+            "DRAINING",
+        ),
+        (
+            Service {
+                status: ServiceStatus::Inactive,
+                ..service()
+            },
+            "INACTIVE",
+        ),
+        (
+            Service {
+                managed_by_ecs: true,
+                ..service()
+            },
+            "Express",
+        ),
+    ] {
+        assert!(may_be_touched(&service).unwrap_err().to_string().contains(says));
+    }
+    assert_eq!(may_be_touched(&service()), Ok(()));
+}
+
+#[test]
+fn each_reason_to_keep_is_said_in_words() {
+    let rejected = Service {
+        tags: Tags::from([(policy::rejection_key(&digest('b')), "exit 1".into())]),
+        ..service()
+    };
+    for (kept, says) in [
+        (decide(&service(), &pinned('a'), None), "no image game:main"),
+        (
+            decide(&service(), "elsewhere/other:1", Some('b')),
+            "no container of game:1 runs an image",
+        ),
+        (
+            decide(&service(), "9.dkr.ecr.eu.amazonaws.com/game:1", Some('b')),
+            "which is not of 1.dkr",
+        ),
+        (decide(&rejected, &pinned('a'), Some('b')), "was rejected: exit 1"),
+    ] {
+        let error = kept.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn a_named_container_is_replaced_whatever_it_ran() {
+    let runs = definition("public.ecr.aws/nginx/nginx:stable");
+    let found = candidate(&service(), &track(Some("web")), &runs, URI, Some(&image('b'))).unwrap();
+    assert_eq!(found.image, pinned('b'));
+    let missing = candidate(&service(), &track(Some("db")), &runs, URI, Some(&image('b')));
+    assert!(
+        missing
+            .unwrap_err()
+            .to_string()
+            .contains("no container named 'db'")
+    );
+}
+
+#[test]
+fn only_the_latest_telling_roll_out_of_a_digest_counts() {
+    use Outcome::*;
+    let service = service();
+    let of = |outcome, image: char| rollout("r", "game:2", outcome, &pinned(image));
+    for (history, settled, expected) in [
+        (vec![], false, "release"),
+        (vec![of(RolledBack, 'b')], false, "reject"),
+        (vec![of(RolledBack, 'b')], true, "release"),
+        (vec![of(RolledBack, 'c')], false, "release"),
+        (vec![of(Stopped, 'b')], false, "release"),
+        (vec![of(Stopped, 'b'), of(RolledBack, 'b')], false, "reject"),
+        (vec![of(Successful, 'b'), of(RolledBack, 'b')], false, "release"),
+        (vec![of(RolledBack, 'b'), of(Successful, 'b')], false, "reject"),
+        (vec![of(Successful, 'a'), of(RolledBack, 'b')], false, "reject"),
+    ] {
+        let candidate = decide(&service, &pinned('a'), Some('b')).unwrap();
+        let verdict = match judge(&service, candidate, &history, |_| settled) {
+            Verdict::Release(_) => "release",
+            Verdict::Reject(_) => "reject",
+            Verdict::Keep(_) => "keep",
+        };
+        assert_eq!(verdict, expected, "{history:?}");
+    }
+}
+
+#[test]
+fn a_tag_that_ecs_has_already_resolved_to_the_digest_is_current() {
+    let service = service();
+    let mut running = rollout("r", "game:1", Outcome::Successful, &format!("{URI}:main"));
+    running.images[0].digest = Some(digest('b'));
+    let candidate = decide(&service, &format!("{URI}:main"), Some('b')).unwrap();
+    let verdict = judge(&service, candidate, &[running], |_| false);
+    assert!(
+        matches!(verdict, Verdict::Keep(Keep::Current { .. })),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn a_rejection_carries_the_reason_and_the_revision_that_failed() {
+    let candidate = decide(&service(), &pinned('a'), Some('b')).unwrap();
+    let history = [rollout("r", "game:9", Outcome::RolledBack, &pinned('b'))];
+    let Verdict::Reject(rejection) = judge(&service(), candidate, &history, |_| false) else {
+        panic!()
+    };
+    assert_eq!(rejection.failed_revision_arn, "game:9");
+    assert_eq!(rejection.why, "tasks failed to start");
+}
