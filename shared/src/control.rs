@@ -3,7 +3,7 @@
 //! Writes are absolute and few: one RegisterTaskDefinition and one UpdateService for a release, tags for a
 //! rejection. Nothing is remembered between calls.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::cloud::{Answer, Cloud, CloudError, Reference};
@@ -11,7 +11,7 @@ use crate::decision::{Action, Decision};
 use crate::hint::Hint;
 use crate::model::{Outcome, Rollout, Service, ServiceName, Tags};
 use crate::policy::{self, Track};
-use crate::release::{self, Candidate, Keep, Rejection, Verdict};
+use crate::release::{self, Candidate, Keep, Noted, Rejection, Verdict};
 use crate::task_definition::TaskDefinition;
 
 /// How often one call looks at a service again after its own write. A tag that moves faster than this is the
@@ -19,8 +19,11 @@ use crate::task_definition::TaskDefinition;
 const LOOKS: u32 = 3;
 /// A service may have 50 tags in all; this many of them may be rejections.
 const REJECTIONS: usize = 20;
-/// On a failed revision: its failure has been written to the service.
-pub const SETTLED: &str = "pushboat:rejected";
+/// On a failed revision: its failure has been written to the service, and when.
+pub const NOTED: &str = "pushboat:rejected";
+/// An invocation that overlaps with the one that wrote a rejection may have read the service before it. It lasts a
+/// minute at most, and what is written is visible to everybody soon after.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(120);
 
 /// What this installation may touch. Tags choose what is wanted, never what is allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -222,25 +225,39 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Some(known) => known,
             None => history.insert(self.cloud.rollouts(&service.name).await?),
         };
-        let settled = self.settled(history).await?;
-        Ok(release::judge(service, candidate, history, |arn| {
-            settled.iter().any(|known| known == arn)
-        }))
+        let noted = self.noted(history).await?;
+        let noted = |arn: &str| {
+            noted
+                .iter()
+                .find(|(of, _)| of == arn)
+                .map_or(Noted::Never, |(_, noted)| *noted)
+        };
+        Ok(release::judge(service, candidate, history, noted))
     }
 
-    /// The failed revisions whose failure has been written down before.
-    async fn settled(&self, history: &[Rollout]) -> Answer<Vec<String>> {
-        let mut settled = Vec::new();
+    /// Of each failed revision, whether its failure has been written down before.
+    async fn noted(&self, history: &[Rollout]) -> Answer<Vec<(String, Noted)>> {
+        let mut noted = Vec::new();
         for rollout in history
             .iter()
             .filter(|rollout| rollout.outcome == Outcome::RolledBack)
         {
             let definition = self.cloud.task_definition(&rollout.task_definition_arn).await?;
-            if definition.tags.contains_key(SETTLED) {
-                settled.push(rollout.task_definition_arn.clone());
-            }
+            let Some(value) = definition.tags.get(NOTED) else {
+                continue;
+            };
+            let at = value
+                .split(' ')
+                .next()
+                .and_then(|at| at.parse::<Timestamp>().ok());
+            let long_ago = match (at, self.cloud.now()) {
+                (Some(at), Some(now)) => now.duration_since(at) > OVERLAP,
+                _ => false,
+            };
+            let said = if long_ago { Noted::LongAgo } else { Noted::JustNow };
+            noted.push((rollout.task_definition_arn.clone(), said));
         }
-        Ok(settled)
+        Ok(noted)
     }
 
     async fn release(
@@ -313,8 +330,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         self.cloud
             .tag(&service.arn, &Tags::from([(key, value.clone())]))
             .await?;
-        let settled = Tags::from([(SETTLED.to_owned(), value)]);
-        self.cloud.tag(&rejection.failed_revision_arn, &settled).await?;
+        let noted = Tags::from([(NOTED.to_owned(), value)]);
+        self.cloud.tag(&rejection.failed_revision_arn, &noted).await?;
 
         let reason = format!("{} failed and does not return by itself: {why}", rejection.tagged);
         let mut decision = self

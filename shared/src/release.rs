@@ -80,8 +80,18 @@ pub struct Rejection {
     pub digest: Digest,
     pub tagged: String,
     pub why: String,
-    /// The revision that failed, marked once the rejection is written, so that removing the rejection releases it.
+    /// The revision that failed, marked once the rejection is written, so that removing the rejection releases the digest.
     pub failed_revision_arn: String,
+}
+
+/// Has the failure of a revision been written to its service before?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    Never,
+    /// So lately that this look may have read the service before that: the missing rejection means nothing.
+    JustNow,
+    /// If the rejection is gone since, the owner has released the digest.
+    LongAgo,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,13 +166,13 @@ fn standing(service: &Service) -> Standing {
     }
 }
 
-/// The verdict over a candidate, by what became of that digest in this service. `settled` says of a failed
-/// revision that its failure has been written down before: if the rejection is gone since, the owner released it.
+/// The verdict over a candidate, by what became of that digest in this service. `noted` says of a failed revision
+/// whether its failure has been written down before.
 pub fn judge(
     service: &Service,
     candidate: Candidate,
     history: &[Rollout],
-    settled: impl Fn(&str) -> bool,
+    noted: impl Fn(&str) -> Noted,
 ) -> Verdict {
     let ran = |rollout: &Rollout| {
         let of_container = rollout
@@ -184,16 +194,23 @@ pub fn judge(
         });
     }
     let telling = |rollout: &&Rollout| matches!(rollout.outcome, Outcome::RolledBack | Outcome::Successful);
-    match history.iter().filter(telling).find(|rollout| ran(rollout)) {
-        Some(failed) if failed.outcome == Outcome::RolledBack && !settled(&failed.task_definition_arn) => {
-            Verdict::Reject(Rejection {
-                digest: candidate.digest,
-                tagged: candidate.tagged,
-                why: failed.reason.clone(),
-                failed_revision_arn: failed.task_definition_arn.clone(),
-            })
-        }
-        _ => Verdict::Release(candidate),
+    let latest = history.iter().filter(telling).find(|rollout| ran(rollout));
+    let Some(failed) = latest.filter(|rollout| rollout.outcome == Outcome::RolledBack) else {
+        return Verdict::Release(candidate);
+    };
+    match noted(&failed.task_definition_arn) {
+        Noted::Never => Verdict::Reject(Rejection {
+            digest: candidate.digest,
+            tagged: candidate.tagged,
+            why: failed.reason.clone(),
+            failed_revision_arn: failed.task_definition_arn.clone(),
+        }),
+        Noted::JustNow => Verdict::Keep(Keep::Rejected {
+            tagged: candidate.tagged,
+            digest: candidate.digest,
+            why: failed.reason.clone(),
+        }),
+        Noted::LongAgo => Verdict::Release(candidate),
     }
 }
 

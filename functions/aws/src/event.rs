@@ -118,6 +118,10 @@ fn other_kind(event: &EventBridgeEvent<Value>) -> Ignored {
 }
 
 fn pushed(detail: Value) -> Result<Hint, Ignored> {
+    // Serde would take a list for a structure.
+    if !detail.is_object() {
+        return Err(Ignored::Detail("it is not an object".to_owned()));
+    }
     let action: ImageAction =
         serde_json::from_value(detail).map_err(|error| Ignored::Detail(error.to_string()))?;
     if action.action_type != "PUSH" {

@@ -24,6 +24,8 @@ struct Fake {
     moves_on_release: RefCell<Option<(String, Digest)>>,
     /// UpdateService is not visible to reads.
     stale: Cell<bool>,
+    /// Seconds since eight o'clock.
+    seconds: Cell<i64>,
 }
 
 fn digest(letter: char) -> Digest {
@@ -98,7 +100,8 @@ impl Fake {
 
 impl Cloud for Fake {
     fn now(&self) -> Option<Timestamp> {
-        "2026-11-21T08:00:00Z".parse().ok()
+        let eight: Timestamp = "2026-11-21T08:00:00Z".parse().ok()?;
+        Some(eight + SignedDuration::from_secs(self.seconds.get()))
     }
 
     async fn services(&self, _: &str) -> Answer<Vec<Service>> {
@@ -353,8 +356,13 @@ async fn a_digest_that_was_rolled_back_is_rejected_and_stays_out_until_released(
     }
     assert!(cloud.writes().is_empty());
 
-    // Removing the tag is the owner's word that it may return.
+    // Somebody who read the service before the rejection was written sees no tag, but a fresh mark: no release.
     cloud.services.borrow_mut()[0].tags.remove(&key);
+    let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
+    assert_eq!(actions(&decisions), [Action::Kept]);
+
+    // Later, the missing tag is the owner's word that the digest may return.
+    cloud.seconds.set(OVERLAP.as_secs() + 1);
     let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
     assert_eq!(actions(&decisions), [Action::Released, Action::Kept]);
 }

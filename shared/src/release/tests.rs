@@ -194,19 +194,36 @@ fn only_the_latest_telling_roll_out_of_a_digest_counts() {
     use Outcome::*;
     let service = service();
     let of = |outcome, image: char| rollout("r", "game:2", outcome, &pinned(image));
-    for (history, settled, expected) in [
-        (vec![], false, "release"),
-        (vec![of(RolledBack, 'b')], false, "reject"),
-        (vec![of(RolledBack, 'b')], true, "release"),
-        (vec![of(RolledBack, 'c')], false, "release"),
-        (vec![of(Stopped, 'b')], false, "release"),
-        (vec![of(Stopped, 'b'), of(RolledBack, 'b')], false, "reject"),
-        (vec![of(Successful, 'b'), of(RolledBack, 'b')], false, "release"),
-        (vec![of(RolledBack, 'b'), of(Successful, 'b')], false, "reject"),
-        (vec![of(Successful, 'a'), of(RolledBack, 'b')], false, "reject"),
+    for (history, noted, expected) in [
+        (vec![], Noted::Never, "release"),
+        (vec![of(RolledBack, 'b')], Noted::Never, "reject"),
+        (vec![of(RolledBack, 'b')], Noted::JustNow, "keep"),
+        (vec![of(RolledBack, 'b')], Noted::LongAgo, "release"),
+        (vec![of(RolledBack, 'c')], Noted::Never, "release"),
+        (vec![of(Stopped, 'b')], Noted::Never, "release"),
+        (
+            vec![of(Stopped, 'b'), of(RolledBack, 'b')],
+            Noted::Never,
+            "reject",
+        ),
+        (
+            vec![of(Successful, 'b'), of(RolledBack, 'b')],
+            Noted::Never,
+            "release",
+        ),
+        (
+            vec![of(RolledBack, 'b'), of(Successful, 'b')],
+            Noted::Never,
+            "reject",
+        ),
+        (
+            vec![of(Successful, 'a'), of(RolledBack, 'b')],
+            Noted::Never,
+            "reject",
+        ),
     ] {
         let candidate = decide(&service, &pinned('a'), Some('b')).unwrap();
-        let verdict = match judge(&service, candidate, &history, |_| settled) {
+        let verdict = match judge(&service, candidate, &history, |_| noted) {
             Verdict::Release(_) => "release",
             Verdict::Reject(_) => "reject",
             Verdict::Keep(_) => "keep",
@@ -221,7 +238,7 @@ fn a_tag_that_ecs_has_already_resolved_to_the_digest_is_current() {
     let mut running = rollout("r", "game:1", Outcome::Successful, &format!("{URI}:main"));
     running.images[0].digest = Some(digest('b'));
     let candidate = decide(&service, &format!("{URI}:main"), Some('b')).unwrap();
-    let verdict = judge(&service, candidate, &[running], |_| false);
+    let verdict = judge(&service, candidate, &[running], |_| Noted::Never);
     assert!(
         matches!(verdict, Verdict::Keep(Keep::Current { .. })),
         "{verdict:?}"
@@ -232,7 +249,7 @@ fn a_tag_that_ecs_has_already_resolved_to_the_digest_is_current() {
 fn a_rejection_carries_the_reason_and_the_revision_that_failed() {
     let candidate = decide(&service(), &pinned('a'), Some('b')).unwrap();
     let history = [rollout("r", "game:9", Outcome::RolledBack, &pinned('b'))];
-    let Verdict::Reject(rejection) = judge(&service(), candidate, &history, |_| false) else {
+    let Verdict::Reject(rejection) = judge(&service(), candidate, &history, |_| Noted::Never) else {
         panic!()
     };
     assert_eq!(rejection.failed_revision_arn, "game:9");
