@@ -128,11 +128,34 @@ impl World {
         self.now
     }
 
-    /// Moves time on and does everything that is due until then. Time never runs backwards.
+    /// Moves time on and does everything that is due until then, each thing at the moment it is due, so that one
+    /// long step and many short ones end in the same world. Time never runs backwards.
     pub fn advance(&mut self, now: Timestamp) {
+        while let Some(due) = self.next_wake().filter(|due| *due <= now) {
+            self.now = due;
+            self.settle();
+        }
         self.now = self.now.max(now);
-        self.advance_elb();
-        self.advance_ecs();
+        self.settle();
+    }
+
+    /// The earliest later moment at which something happens by itself; `None` while everything waits for a
+    /// report or a request.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        [self.next_elb_wake(), self.next_ecs_wake()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what can be done now, until nothing is left to do.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            self.advance_elb();
+            if !self.advance_ecs() {
+                break;
+            }
+        }
     }
 
     /// What to do outside, in order. Each is handed out once.
@@ -159,8 +182,7 @@ impl World {
             }
             about_a_task => self.task_reported(about_a_task),
         }
-        let now = self.now;
-        self.advance(now);
+        self.settle();
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -175,6 +197,19 @@ impl World {
         format!("{a:016x}{b:016x}")
     }
 
+    /// The same in the usual groups: `8-4-4-4-12`.
+    pub(crate) fn new_uuid(&mut self) -> String {
+        let id = self.new_id();
+        [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-")
+    }
+
+    /// A fresh number of 19 digits, as in `ecs-svc/…` and service revisions.
+    pub(crate) fn new_number(&mut self) -> u64 {
+        self.ids += 1;
+        const SMALLEST: u64 = 1_000_000_000_000_000_000;
+        SMALLEST + stir(self.settings.seed ^ self.ids) % (8 * SMALLEST)
+    }
+
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
         format!(
             "arn:aws:{service}:{}:{}:{resource}",
@@ -184,18 +219,10 @@ impl World {
 
     /// An event on the default bus, in EventBridge's envelope.
     pub(crate) fn emit(&mut self, source: &str, detail_type: &str, resources: &[String], detail: Value) {
-        let id = self.new_id();
-        let uuid = format!(
-            "{}-{}-{}-{}-{}",
-            &id[..8],
-            &id[8..12],
-            &id[12..16],
-            &id[16..20],
-            &id[20..32]
-        );
+        let id = self.new_uuid();
         let event = serde_json::json!({
             "version": "0",
-            "id": uuid,
+            "id": id,
             "detail-type": detail_type,
             "source": source,
             "account": self.settings.account,

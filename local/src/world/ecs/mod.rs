@@ -2,14 +2,29 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `cluster` | create and find |
 //! | `task_definition` | families and revisions, kept as the JSON that was registered |
 //! | `service` | create, update, delete, describe; what starts a deployment and what does not |
 //! | `deployment` | service deployments and revisions, roll-out state, circuit breaker, rollback |
 //! | `scheduler` | which tasks to start and stop now: rolling within minimum and maximum percent, over zones |
 //! | `task` | one task's life, from PROVISIONING to STOPPED |
-//! | `tag` | tags on services and task definitions |
+//! | `tag` | tags on clusters, services and task definitions |
+//! | `event` | what ECS tells: service messages and the events on the bus |
+//!
+//! Container health checks (`healthCheck` in a task definition) are kept but not carried out: a task is healthy
+//! when it runs and, with a load balancer, when its targets are.
 
+mod cluster;
+mod deployment;
+mod event;
 mod requests;
+mod scheduler;
+mod service;
+mod tag;
+mod task;
+mod task_definition;
+#[cfg(test)]
+mod tests;
 
 pub use requests::{CreateService, StopType, Tags, TaskCounts, UpdateService};
 
@@ -17,7 +32,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Report, Timestamp, World};
+use super::{Refusal, Timestamp, World};
 
 #[derive(Debug, Default)]
 pub struct Ecs {
@@ -74,6 +89,8 @@ pub struct Service {
     pub events: Vec<ServiceEvent>,
     /// Members of CreateService that the world keeps and shows but does not act on.
     pub passed_through: Map<String, Value>,
+    /// It has said that it reached a steady state, and nothing has moved since.
+    pub(crate) steady: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +136,13 @@ pub struct Deployment {
     pub rollout_state: RolloutState,
     pub rollout_state_reason: String,
     pub service_deployment_arn: String,
+    /// Its tasks are those of this revision, whichever deployment started them: a rollback takes over what still
+    /// runs of the revision it returns to.
+    pub service_revision_arn: String,
+    /// Tasks that failed since the last one became healthy; unlike `failed_tasks` always counted so.
+    pub(crate) failures_in_a_row: u32,
+    /// No task is started before this: they have failed too often in a row.
+    pub(crate) restart_not_before: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +203,9 @@ pub struct ServiceRevision {
     pub task_definition_arn: String,
     /// container name, image, digest once a task has resolved it
     pub container_images: Vec<(String, String, Option<String>)>,
+    pub load_balancers: Vec<ServiceLoadBalancer>,
+    /// As in [`Service::passed_through`].
+    pub passed_through: Map<String, Value>,
     pub created_at: Timestamp,
 }
 
@@ -200,6 +227,9 @@ pub struct Task {
     pub service_arn: Option<String>,
     /// The deployment that started it, `ecs-svc/…`.
     pub deployment_id: Option<String>,
+    pub(crate) service_revision_arn: Option<String>,
+    /// Those of its service when it started.
+    pub(crate) load_balancers: Vec<ServiceLoadBalancer>,
     pub zone: String,
     pub last_status: TaskStatus,
     pub desired_status: TaskStatus,
@@ -247,6 +277,30 @@ pub enum TaskStatus {
 }
 
 impl World {
-    pub(super) fn advance_ecs(&mut self) {}
-    pub(super) fn task_reported(&mut self, _report: Report) {}
+    /// One round of everything ECS does by itself; whether anything moved.
+    pub(super) fn advance_ecs(&mut self) -> bool {
+        let mut moved = self.step_tasks();
+        for service in 0..self.ecs.services.len() {
+            moved |= self.run_service(service);
+        }
+        moved
+    }
+
+    pub(super) fn next_ecs_wake(&self) -> Option<Timestamp> {
+        let of_tasks = self.ecs.tasks.iter().filter_map(|it| it.due_at);
+        let of_services = self.ecs.services.iter().flat_map(|it| self.service_wakes(it));
+        of_tasks.chain(of_services).filter(|it| *it > self.now).min()
+    }
+}
+
+/// Letters, digits, hyphens and underscores, 1 to 255 of them: families, containers, services, clusters.
+fn is_ecs_name(name: &str) -> bool {
+    (1..=255).contains(&name.len())
+        && name
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidParameterException", message)
 }

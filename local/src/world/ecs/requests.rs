@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{CircuitBreaker, Cluster, Service, ServiceDeployment, ServiceLoadBalancer, Task, TaskDefinition};
-use crate::world::{Refusal, World};
+use super::{CircuitBreaker, ServiceLoadBalancer};
 
 pub type Tags = BTreeMap<String, String>;
 
@@ -47,86 +46,6 @@ pub struct UpdateService {
 pub enum StopType {
     Abort,
     Rollback,
-}
-
-fn not_built<T>() -> Result<T, Refusal> {
-    Err(Refusal::new("NotBuilt", "skeleton"))
-}
-
-impl World {
-    pub fn create_cluster(&mut self, _name: &str, _tags: Tags) -> Result<Cluster, Refusal> {
-        not_built()
-    }
-    /// By name or ARN; `default` when absent.
-    pub fn find_cluster(&self, _cluster: Option<&str>) -> Result<&Cluster, Refusal> {
-        not_built()
-    }
-    pub fn register_task_definition(
-        &mut self,
-        _document: Map<String, Value>,
-        _tags: Tags,
-        _registered_by: &str,
-    ) -> Result<TaskDefinition, Refusal> {
-        not_built()
-    }
-    pub fn deregister_task_definition(&mut self, _reference: &str) -> Result<TaskDefinition, Refusal> {
-        not_built()
-    }
-    /// `family` (its newest ACTIVE revision), `family:revision` or ARN.
-    pub fn find_task_definition(&self, _reference: &str) -> Result<&TaskDefinition, Refusal> {
-        not_built()
-    }
-    pub fn create_service(&mut self, _request: CreateService) -> Result<Service, Refusal> {
-        not_built()
-    }
-    pub fn update_service(&mut self, _request: UpdateService) -> Result<Service, Refusal> {
-        not_built()
-    }
-    pub fn delete_service(
-        &mut self,
-        _cluster: Option<&str>,
-        _service: &str,
-        _force: bool,
-    ) -> Result<Service, Refusal> {
-        not_built()
-    }
-    /// Name or ARN. `Ok(None)` is DescribeServices' `failures: MISSING`.
-    pub fn find_service(&self, _cluster: Option<&str>, _service: &str) -> Result<Option<&Service>, Refusal> {
-        not_built()
-    }
-    /// Running and pending tasks of a service, and per deployment when one is named.
-    pub fn count_tasks(&self, _service_arn: &str, _deployment_id: Option<&str>) -> TaskCounts {
-        TaskCounts::default()
-    }
-    /// Id or ARN.
-    pub fn find_task(&self, _cluster: Option<&str>, _task: &str) -> Result<Option<&Task>, Refusal> {
-        not_built()
-    }
-    pub fn stop_task(
-        &mut self,
-        _cluster: Option<&str>,
-        _task: &str,
-        _reason: Option<&str>,
-    ) -> Result<Task, Refusal> {
-        not_built()
-    }
-    pub fn stop_service_deployment(
-        &mut self,
-        _arn: &str,
-        _stop: StopType,
-    ) -> Result<ServiceDeployment, Refusal> {
-        not_built()
-    }
-    /// Services, task definitions, clusters by ARN.
-    pub fn tags_of(&self, _arn: &str) -> Result<&Tags, Refusal> {
-        not_built()
-    }
-    pub fn tag_resource(&mut self, _arn: &str, _tags: Tags) -> Result<(), Refusal> {
-        not_built()
-    }
-    pub fn untag_resource(&mut self, _arn: &str, _keys: &[String]) -> Result<(), Refusal> {
-        not_built()
-    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
