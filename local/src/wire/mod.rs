@@ -1,1 +1,361 @@
-//! Under construction.
+//! The AWS protocols over the world: one port, every service.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `sigv4` | who is calling: Signature Version 4, verified for real |
+//! | `answer` | how AWS says yes and no, in JSON and in XML |
+//! | `hooks` | what tests see of calls, and how they make AWS refuse |
+//! | `encoding`, `form`, `xml`, `paging` | the small parts of the protocols |
+//! | `ecs`, `ecr`, `elbv2`, `sts` | one translation per service |
+//!
+//! JSON services name the operation in `X-Amz-Target`, query services in the form member `Action`; the scope of the
+//! signature names the service. Nothing here decides anything: what ECS or ELB would do is asked of the world.
+
+mod answer;
+mod ecr;
+mod ecs;
+mod elbv2;
+mod encoding;
+mod form;
+mod hooks;
+mod paging;
+mod sigv4;
+mod sts;
+#[cfg(test)]
+mod tests;
+mod xml;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::hub::Hub;
+use crate::registry::BlobStore;
+use crate::world::Refusal;
+use answer::{Protocol, RequestId};
+use form::Form;
+pub use hooks::{Fault, FaultKind, RecordedCall};
+
+/// A registered task definition is at most 64 KB, an image manifest 4 MiB; a layer part comes as base64 of 20 MB.
+const LARGEST_BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// What the protocols need: the world, who may call, and what ECR hands out. Cheap to clone.
+#[derive(Clone)]
+pub struct Wire {
+    pub hub: Hub,
+    pub credentials: Vec<Credential>,
+    /// `http://127.0.0.1:PORT`, the `proxyEndpoint` of GetAuthorizationToken.
+    pub registry_endpoint: String,
+    /// The password for user `AWS` that GetAuthorizationToken hands out.
+    pub registry_password: String,
+    /// Where the registry keeps layers.
+    pub blobs: BlobStore,
+    /// Every authenticated call, in order, where somebody wants to know.
+    pub calls: Option<Arc<Mutex<Vec<RecordedCall>>>>,
+    /// The calls that shall go wrong. Tests push into it while the server runs.
+    pub faults: Arc<Mutex<Vec<Fault>>>,
+}
+
+impl Wire {
+    pub fn new(
+        hub: Hub,
+        credentials: Vec<Credential>,
+        registry_endpoint: String,
+        registry_password: String,
+        blobs: BlobStore,
+    ) -> Wire {
+        Wire {
+            hub,
+            credentials,
+            registry_endpoint,
+            registry_password,
+            blobs,
+            calls: None,
+            faults: Arc::default(),
+        }
+    }
+
+    /// Keeps a list of every authenticated call; the list is shared with the wire.
+    pub fn record_calls(&mut self) -> Arc<Mutex<Vec<RecordedCall>>> {
+        Arc::clone(self.calls.get_or_insert_default())
+    }
+}
+
+impl fmt::Debug for Wire {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("credentials", &self.credentials)
+            .field("registry_endpoint", &self.registry_endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An access key and whose it is.
+#[derive(Clone)]
+pub struct Credential {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub caller: Caller,
+}
+
+impl fmt::Debug for Credential {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("access_key_id", &self.access_key_id)
+            .field("caller", &self.caller)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whom a signature proved to be calling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub user_id: String,
+    /// `arn:aws:iam::…:user/…` or `arn:aws:sts::…:assumed-role/…/…`
+    pub arn: String,
+}
+
+impl Caller {
+    pub fn user(account: &str, name: &str) -> Caller {
+        Caller {
+            user_id: name.to_owned(),
+            arn: format!("arn:aws:iam::{account}:user/{name}"),
+        }
+    }
+
+    /// A function or another program that runs as a role.
+    pub fn role(account: &str, role: &str, session: &str) -> Caller {
+        Caller {
+            user_id: format!("{role}:{session}"),
+            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
+        }
+    }
+}
+
+/// Every AWS API at whatever path nothing else has taken.
+pub fn router(state: Wire) -> Router {
+    Router::new().fallback(serve).with_state(state)
+}
+
+async fn serve(State(wire): State<Wire>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let protocol = Protocol::of(&parts.headers);
+    let id = RequestId::new();
+    match read(body).await {
+        Ok(body) => match authenticate(&wire, &parts, &body, protocol) {
+            Ok(authenticated) => answer_call(&wire, &parts, &body, authenticated, &id).await,
+            Err(refusal) => {
+                tracing::debug!(code = refusal.code, "unauthenticated call refused");
+                answer::refused(protocol, "", &id, &refusal)
+            }
+        },
+        Err(refusal) => answer::refused(protocol, "", &id, &refusal),
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    axum::body::to_bytes(body, LARGEST_BODY_BYTES)
+        .await
+        .map_err(|error| Refusal {
+            code: "RequestEntityTooLargeException",
+            message: format!(
+                "The request cannot be read or is larger than {LARGEST_BODY_BYTES} bytes: {error}"
+            ),
+            http_status: 413,
+        })
+}
+
+/// A caller and the service that its signature is good for.
+struct Authenticated {
+    protocol: Protocol,
+    caller: Caller,
+    service: String,
+}
+
+fn authenticate(
+    wire: &Wire,
+    parts: &Parts,
+    body: &[u8],
+    protocol: Protocol,
+) -> Result<Authenticated, Refusal> {
+    let region = wire.hub.with(|world| world.settings.region.clone());
+    let signed = sigv4::Signed {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body,
+    };
+    sigv4::verify(&signed, &wire.credentials, &region, Hub::now())
+        .map(|verified| Authenticated {
+            protocol,
+            caller: verified.caller,
+            service: verified.service,
+        })
+        .map_err(|error| error.refusal(protocol))
+}
+
+/// One operation of one service, with what it was given.
+struct Call {
+    service: &'static str,
+    operation: String,
+    input: Input,
+}
+
+enum Input {
+    Json(Value),
+    Form(Form),
+}
+
+enum Output {
+    Json(Value),
+    /// What stands between `<OperationResult>` and its end, and the namespace of the service.
+    Xml {
+        namespace: &'static str,
+        result: String,
+    },
+}
+
+async fn answer_call(
+    wire: &Wire,
+    parts: &Parts,
+    body: &[u8],
+    authenticated: Authenticated,
+    id: &RequestId,
+) -> Response {
+    let Authenticated {
+        protocol,
+        caller,
+        service,
+    } = authenticated;
+    let named = match protocol {
+        Protocol::Json => name_json_call(parts, body, &service),
+        Protocol::Query => name_query_call(parts, body, &service),
+    };
+    let call = match named {
+        Ok(call) => call,
+        Err(refusal) => return answer::refused(protocol, &service, id, &refusal),
+    };
+    let result = match hooks::before(wire, &call, &caller, protocol).await {
+        Ok(()) => carry_out(wire, &caller, &call).await,
+        Err(refusal) => Err(refusal),
+    };
+    let response = match result {
+        Ok(Output::Json(value)) => answer::json(id, &value),
+        Ok(Output::Xml { namespace, result }) => answer::xml(id, &call.operation, namespace, &result),
+        Err(refusal) => answer::refused(protocol, &service, id, &refusal),
+    };
+    tracing::debug!(
+        service = call.service,
+        operation = call.operation,
+        caller = caller.arn,
+        status = response.status().as_u16(),
+        "call"
+    );
+    response
+}
+
+async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, Refusal> {
+    let operation = call.operation.as_str();
+    match (&call.input, call.service) {
+        (Input::Json(body), "ecs") => ecs::call(wire, caller, operation, body).map(Output::Json),
+        (Input::Json(body), _) => ecr::call(wire, caller, operation, body).await.map(Output::Json),
+        (Input::Form(form), "sts") => sts::call(wire, caller, operation, form).map(|result| Output::Xml {
+            namespace: sts::NAMESPACE,
+            result,
+        }),
+        (Input::Form(form), _) => elbv2::call(wire, operation, form).map(|result| Output::Xml {
+            namespace: elbv2::NAMESPACE,
+            result,
+        }),
+    }
+}
+
+const JSON_TARGETS: [(&str, &str); 2] = [
+    ("AmazonEC2ContainerServiceV20141113.", "ecs"),
+    ("AmazonEC2ContainerRegistry_V20150921.", "ecr"),
+];
+
+fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let (service, operation) = JSON_TARGETS
+        .iter()
+        .find_map(|(prefix, service)| Some((*service, target.strip_prefix(prefix)?)))
+        .ok_or_else(|| {
+            let known: Vec<&str> = JSON_TARGETS.iter().map(|(prefix, _)| *prefix).collect();
+            Refusal::new(
+                "UnknownOperationException",
+                format!("X-Amz-Target '{target}' is none of {}", known.join(", ")),
+            )
+        })?;
+    if scope != service {
+        return Err(sigv4::AuthError::wrong_service(service).refusal(Protocol::Json));
+    }
+    Ok(Call {
+        service,
+        operation: operation.to_owned(),
+        input: Input::Json(parse_json(body)?),
+    })
+}
+
+fn parse_json(body: &[u8]) -> Result<Value, Refusal> {
+    if body.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(mut members)) => {
+            drop_nulls(&mut members);
+            Ok(Value::Object(members))
+        }
+        Ok(_) => Err(Refusal::new(
+            "SerializationException",
+            "The request is not a JSON object.",
+        )),
+        Err(error) => Err(Refusal::new("SerializationException", error.to_string())),
+    }
+}
+
+/// AWS treats a member that is null as one that is not there.
+fn drop_nulls(members: &mut serde_json::Map<String, Value>) {
+    members.retain(|_, value| !value.is_null());
+    members.values_mut().for_each(drop_nulls_within);
+}
+
+fn drop_nulls_within(value: &mut Value) {
+    match value {
+        Value::Object(members) => drop_nulls(members),
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls_within),
+        _ => {}
+    }
+}
+
+fn name_query_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
+    let service = ["elasticloadbalancing", "sts"]
+        .into_iter()
+        .find(|service| *service == scope)
+        .ok_or_else(|| {
+            sigv4::AuthError::wrong_service("elasticloadbalancing' or 'sts").refusal(Protocol::Query)
+        })?;
+    let form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes(), body)?;
+    let operation = form.get("Action").unwrap_or_default().to_owned();
+    if operation.is_empty() {
+        return Err(Refusal::new("MissingAction", "The request has no member Action."));
+    }
+    Ok(Call {
+        service,
+        operation,
+        input: Input::Form(form),
+    })
+}

@@ -1,0 +1,8 @@
+//! The wire from the outside: a server on a free port, and a client that signs.
+
+mod client;
+mod ecs;
+mod elbv2;
+mod protocol;
+
+use client::Place;
