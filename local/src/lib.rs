@@ -15,6 +15,7 @@
 pub mod balancer;
 pub mod bus;
 pub mod hub;
+mod inspect;
 pub mod lambda;
 pub mod place;
 pub mod registry;

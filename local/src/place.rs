@@ -1,1 +1,279 @@
-//! Under construction.
+//! One place where everything runs: opens the ports, builds the world, and connects it with the registry, the
+//! wire, the load balancer, the task runner, the bus and Lambda. What is deployed in it is the caller's.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::balancer::Balancer;
+use crate::bus::{Bus, BusError, Rule};
+use crate::hub::Hub;
+use crate::inspect::{self, Inspect};
+use crate::lambda::{self, Function, Lambda};
+use crate::registry::{self, BlobStore, Platform, Registry};
+use crate::tasks::{ImageError, RunnerSettings, TaskRunner};
+use crate::wire::{self, Caller, Credential, Wire};
+use crate::world::elb::HealthCheck;
+use crate::world::{Effect, Refusal, Settings, World};
+
+/// How often the world is moved on when nothing else does.
+const TICK: Duration = Duration::from_millis(25);
+
+/// Where the place is and what opens it. A port of 0 is any free one; a taken one is replaced by a free one.
+#[derive(Debug, Clone)]
+pub struct PlaceSettings {
+    pub aws_port: u16,
+    pub registry_port: u16,
+    pub game_port: u16,
+    /// Layers, unpacked images and what tasks write; the caller removes it.
+    pub folder: PathBuf,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub registry_password: String,
+    /// Account, region, zones and timing; the registry's host is filled in.
+    pub world: Settings,
+}
+
+/// Where everything is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    pub aws: SocketAddr,
+    pub registry: SocketAddr,
+    pub game: SocketAddr,
+}
+
+#[derive(Debug, Error)]
+pub enum PlaceError {
+    #[error("no port could be opened on 127.0.0.1")]
+    Port(#[source] io::Error),
+    #[error("the folder {0} cannot be used")]
+    Folder(PathBuf, #[source] io::Error),
+    #[error("the task runner could not be started")]
+    Tasks(#[source] io::Error),
+    #[error("the load balancer could not be started")]
+    Balancer(#[source] io::Error),
+    #[error("there is one load balancer already")]
+    SecondBalancer,
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// A running place. [`Place::shutdown`] ends every process and closes every port.
+#[derive(Debug)]
+pub struct Place {
+    hub: Hub,
+    endpoints: Endpoints,
+    wire: Wire,
+    lambda: Lambda,
+    bus: Bus,
+    tasks: TaskRunner,
+    balancer: Mutex<Option<Balancer>>,
+    /// Taken by the load balancer once there is one.
+    game_listener: Mutex<Option<TcpListener>>,
+    stop: watch::Sender<bool>,
+    running: Vec<JoinHandle<()>>,
+}
+
+impl Place {
+    /// Opens the ports first, because functions are told the addresses in their environment.
+    pub async fn start(
+        settings: PlaceSettings,
+        deployed: impl FnOnce(&Endpoints) -> (Vec<Function>, Vec<Rule>),
+    ) -> Result<Place, PlaceError> {
+        let (aws_listener, aws) = open(settings.aws_port).await?;
+        let (registry_listener, registry_address) = open(settings.registry_port).await?;
+        let (game_listener, game) = open(settings.game_port).await?;
+        let endpoints = Endpoints {
+            aws,
+            registry: registry_address,
+            game,
+        };
+        let (functions, rules) = deployed(&endpoints);
+
+        let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
+        let world = Settings {
+            registry_host: registry_address.to_string(),
+            ..settings.world
+        };
+        let (hub, effects) = Hub::new(World::new(world, Hub::now()));
+        let blobs = settings.folder.join("blobs");
+        let blobs = BlobStore::new(&blobs).map_err(|error| PlaceError::Folder(blobs, error))?;
+        let registry = Registry {
+            hub: hub.clone(),
+            blobs,
+            password: settings.registry_password.clone(),
+        };
+        let runner = RunnerSettings {
+            work_dir: settings.folder.join("tasks"),
+            region: region.clone(),
+            environment: Vec::new(),
+        };
+        let images = registry.clone();
+        let images =
+            move |image: &str, platform: &Platform| images.resolve(image, platform).map_err(ImageError::from);
+        let tasks = TaskRunner::new(hub.clone(), images, runner).map_err(PlaceError::Tasks)?;
+        let lambda = Lambda::start(lambda::Settings::new(&account, &region), functions);
+        let bus = Bus::start(rules, lambda.clone())?;
+        let credential = Credential {
+            access_key_id: settings.access_key_id,
+            secret_access_key: settings.secret_access_key,
+            caller: Caller::user(&account, "local"),
+        };
+        let wire = Wire::new(
+            hub.clone(),
+            vec![credential],
+            format!("http://{registry_address}"),
+            registry.password.clone(),
+            registry.blobs.clone(),
+        );
+
+        let (stop, stopped) = watch::channel(false);
+        let inspect = Inspect {
+            lambda: lambda.clone(),
+            bus: bus.clone(),
+            tasks: tasks.clone(),
+        };
+        let aws_router = inspect::router(inspect).merge(wire::router(wire.clone()));
+        let running = vec![
+            tokio::spawn(serve(aws_listener, aws_router, stopped.clone())),
+            tokio::spawn(serve(
+                registry_listener,
+                registry::router(registry),
+                stopped.clone(),
+            )),
+            tokio::spawn(carry_out(effects, tasks.clone(), bus.clone())),
+            tokio::spawn(tick(hub.clone(), stopped)),
+        ];
+        Ok(Place {
+            hub,
+            endpoints,
+            wire,
+            lambda,
+            bus,
+            tasks,
+            balancer: Mutex::default(),
+            game_listener: Mutex::new(Some(game_listener)),
+            stop,
+            running,
+        })
+    }
+
+    /// The load balancer with its target group, serving on the game's port from now on.
+    pub fn create_load_balancer(
+        &self,
+        name: &str,
+        health_check: HealthCheck,
+        deregistration_delay_seconds: u32,
+    ) -> Result<(), PlaceError> {
+        let listener = self
+            .game_listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let listener = listener.ok_or(PlaceError::SecondBalancer)?;
+        let address = self.endpoints.game;
+        let (_, target_group_arn) = self.hub.with(|world| {
+            let name_and_port = address.to_string();
+            world.create_load_balancer(
+                name,
+                &name_and_port,
+                address.port(),
+                health_check,
+                deregistration_delay_seconds,
+            )
+        })?;
+        let balancer =
+            Balancer::start(self.hub.clone(), listener, &target_group_arn).map_err(PlaceError::Balancer)?;
+        *self.balancer.lock().unwrap_or_else(PoisonError::into_inner) = Some(balancer);
+        Ok(())
+    }
+
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    pub fn lambda(&self) -> &Lambda {
+        &self.lambda
+    }
+
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    pub fn tasks(&self) -> &TaskRunner {
+        &self.tasks
+    }
+
+    /// Functions first, so that nobody starts anything new; then tasks; then the ports.
+    pub async fn shutdown(self) {
+        self.bus.shutdown();
+        self.lambda.shutdown().await;
+        self.tasks.shutdown().await;
+        let balancer = self.balancer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(balancer) = balancer {
+            balancer.shutdown().await;
+        }
+        self.stop.send_replace(true);
+        for task in self.running {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+async fn open(port: u16) -> Result<(TcpListener, SocketAddr), PlaceError> {
+    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+        }
+        other => other,
+    };
+    let listener = listener.map_err(PlaceError::Port)?;
+    let address = listener.local_addr().map_err(PlaceError::Port)?;
+    Ok((listener, address))
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let until = async move {
+        // The sender goes only when the place does.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+        tracing::error!(%error, "a server stopped");
+    }
+}
+
+async fn carry_out(mut effects: mpsc::UnboundedReceiver<Effect>, tasks: TaskRunner, bus: Bus) {
+    while let Some(effect) = effects.recv().await {
+        match effect {
+            Effect::StartTask(task) => tasks.start_task(task),
+            Effect::StopTask { task_arn } => tasks.stop_task(&task_arn),
+            Effect::Event(event) => bus.put(event),
+        }
+    }
+}
+
+async fn tick(hub: Hub, stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        hub.with(|_| ());
+        tokio::time::sleep(TICK).await;
+    }
+}
