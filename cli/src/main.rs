@@ -1,1 +1,7 @@
-fn main() {}
+//! The `pushboat` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pushboat_cli::main()
+}

@@ -1,0 +1,157 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "pushboat",
+    version,
+    about = "Push an image and watch it deploy: ECS services kept at the newest image their owner allows.",
+    arg_required_else_help = true
+)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show it all on this machine: two pushes of the game, steady traffic, and not one request lost
+    Demo(Demo),
+    /// Bring up AWS on this machine, with Pushboat and the game's service in it, and stay up
+    Local(Local),
+    /// Push an image to the registry of a running `pushboat local` (or demo)
+    Push(Push),
+    /// Run as one of the functions, the way Lambda starts it
+    #[command(hide = true)]
+    Function { name: FunctionName },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FunctionName {
+    Deploy,
+    Sweep,
+}
+
+/// Where the stand-in listens and what it runs.
+#[derive(Debug, Clone, Arguments)]
+pub struct Place {
+    /// Port of the game, behind the load balancer (a free one if this is taken)
+    #[arg(long, default_value_t = 2048, value_name = "PORT")]
+    pub game_port: u16,
+    /// Port of the AWS APIs (a free one if this is taken)
+    #[arg(long, default_value_t = 4048, value_name = "PORT")]
+    pub aws_port: u16,
+    /// Port of the image registry (a free one if this is taken)
+    #[arg(long, default_value_t = 5048, value_name = "PORT")]
+    pub registry_port: u16,
+    /// How many tasks the service runs, spread over two zones
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=50), value_name = "N")]
+    pub tasks: u32,
+    /// Seconds between two sweeps; on AWS a minute
+    #[arg(long, default_value_t = 60.0, value_parser = positive_seconds, value_name = "SECONDS")]
+    pub sweep_seconds: f64,
+    /// Lose every ECR event, as AWS may: the sweep alone deploys
+    #[arg(long)]
+    pub lose_push_events: bool,
+}
+
+#[derive(Debug, Clone, Arguments)]
+pub struct Demo {
+    #[command(flatten)]
+    pub place: Place,
+    /// End after the story, with status 0 if nothing was lost and 1 otherwise
+    #[arg(long)]
+    pub exit: bool,
+    /// No bars: one JSON object on the last line of standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Requests a second sent through the load balancer during the second roll-out
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=2000), value_name = "N")]
+    pub rate: u32,
+}
+
+#[derive(Debug, Clone, Arguments)]
+pub struct Local {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, Arguments)]
+pub struct Push {
+    /// `game` for an image made from the 2048 game, or the path of an OCI layout (a folder, or a tar of one)
+    pub source: String,
+    #[arg(long, default_value = "game-2048", value_name = "NAME")]
+    pub repository: String,
+    #[arg(long, value_name = "TAG")]
+    pub tag: String,
+    /// Tag to move along: the one that services follow (an empty one: none)
+    #[arg(long, default_value = crate::local::stack::TRACKED_TAG, value_name = "TAG")]
+    pub follow: Option<String>,
+    /// What the game's page calls this version (default: the tag)
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// The colour of this version on the game's page, as #rrggbb (default: follows from the tag)
+    #[arg(long, value_name = "#RRGGBB", value_parser = colour)]
+    pub colour: Option<String>,
+    /// Address of the registry (default: that of the running `pushboat local`)
+    #[arg(long, env = "PUSHBOAT_REGISTRY", value_name = "URL")]
+    pub registry: Option<String>,
+    /// Password of the user AWS (default: that of the running `pushboat local`)
+    #[arg(
+        long,
+        env = "PUSHBOAT_REGISTRY_PASSWORD",
+        hide_env_values = true,
+        value_name = "PASSWORD"
+    )]
+    pub registry_password: Option<String>,
+    /// Where `pushboat local` wrote down its addresses (default: in this user's own runtime folder)
+    #[arg(long, env = "PUSHBOAT_PLACE", value_name = "FILE")]
+    pub place: Option<PathBuf>,
+}
+
+fn colour(text: &str) -> Result<String, String> {
+    let is_hex = |digits: &str| digits.len() == 6 && digits.bytes().all(|it| it.is_ascii_hexdigit());
+    match text.strip_prefix('#').is_some_and(is_hex) {
+        true => Ok(text.to_owned()),
+        false => Err("a colour as #rrggbb, such as #c2410c".to_owned()),
+    }
+}
+
+fn positive_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.2..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0.2 to 86400".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for line in [
+            "pushboat",
+            "pushboat demo --tasks 0",
+            "pushboat demo --rate 0",
+            "pushboat local --sweep-seconds 0",
+            "pushboat local --sweep-seconds NaN",
+            "pushboat push game",
+            "pushboat push game --tag v2 --colour red",
+            "pushboat function scale",
+        ] {
+            assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+        let push = Args::try_parse_from("pushboat push game --tag v2 --label Two".split(' ')).unwrap();
+        assert!(matches!(push.command, Command::Push(push) if push.repository == "game-2048"));
+    }
+}

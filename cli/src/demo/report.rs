@@ -1,0 +1,81 @@
+//! What the story came to, for a person and for a machine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pushboat_local::traffic::TrafficReport;
+use serde::Serialize;
+
+use super::view::View;
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Report {
+    pub requests_sent: u64,
+    pub requests_failed: u64,
+    /// Readable, the first few only.
+    pub failures: Vec<String>,
+    pub requests_by_version: BTreeMap<String, u64>,
+    pub latency_p50_millis: f64,
+    pub latency_p99_millis: f64,
+    /// From the push of version 2 until nothing of version 1 was left.
+    pub rollout_seconds: f64,
+    pub first_rollout_seconds: f64,
+    /// Every revision that was registered, the template's first.
+    pub revisions: Vec<String>,
+    pub tasks_per_zone: BTreeMap<String, usize>,
+}
+
+impl Report {
+    pub(crate) fn new(
+        traffic: TrafficReport,
+        [first, second]: [Duration; 2],
+        revisions: Vec<String>,
+        view: &View,
+    ) -> Report {
+        Report {
+            requests_sent: traffic.sent,
+            requests_failed: traffic.failed,
+            failures: traffic.first_failures,
+            requests_by_version: traffic.by_version,
+            latency_p50_millis: traffic.latency_p50_millis,
+            latency_p99_millis: traffic.latency_p99_millis,
+            rollout_seconds: tenths(second),
+            first_rollout_seconds: tenths(first),
+            revisions,
+            tasks_per_zone: view.healthy_per_zone(),
+        }
+    }
+
+    /// Something was asked, nothing was lost, and more than one zone serves.
+    pub(crate) fn is_good(&self) -> bool {
+        self.requests_sent > 0
+            && self.requests_failed == 0
+            && (self.tasks_per_zone.values().filter(|tasks| **tasks > 0).count() > 1
+                || self.tasks_per_zone.values().sum::<usize>() < 2)
+    }
+
+    pub(crate) fn in_words(&self) -> String {
+        let served: Vec<_> = self
+            .requests_by_version
+            .iter()
+            .map(|(version, count)| format!("{count} by {version}"))
+            .collect();
+        let mut words = format!(
+            "  traffic      {} requests sent, {} failed ({}); half within {:.1} ms, 99 % within {:.1} ms",
+            self.requests_sent,
+            self.requests_failed,
+            served.join(", "),
+            self.latency_p50_millis,
+            self.latency_p99_millis
+        );
+        for failure in &self.failures {
+            words.push_str("\n               ");
+            words.push_str(failure);
+        }
+        words
+    }
+}
+
+fn tenths(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10.0).round() / 10.0
+}

@@ -1,0 +1,19 @@
+//! This program, running as one of the functions: what Lambda calls `bootstrap`.
+
+use std::process::ExitCode;
+
+use crate::args::FunctionName;
+
+pub(crate) fn run(name: FunctionName) -> ExitCode {
+    let ended = match name {
+        FunctionName::Deploy => pushboat_deploy::main(),
+        FunctionName::Sweep => pushboat_sweep::main(),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name:?}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

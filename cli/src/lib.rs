@@ -1,0 +1,50 @@
+//! The `pushboat` command: push an image and watch it deploy.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `args` | what can be typed |
+//! | `demo` | the story: two pushes, steady traffic, nothing lost |
+//! | `local` | AWS on a laptop, with Pushboat's functions and the game's service set up in it |
+//! | `push`, `image` | an image, made from the game or read from an OCI layout, pushed to a registry |
+//! | `function` | this same program, running as one of the functions |
+//!
+//! One `cargo run` is enough because the functions are linked in: the stand-in's Lambda starts this program again
+//! as each of them. They cannot tell; the end-to-end tests also run the binaries as they ship.
+
+pub mod args;
+pub mod demo;
+mod function;
+mod http;
+pub mod image;
+pub mod local;
+pub mod push;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// Parses, runs, and says in one line what went wrong.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Command::Function { name } = args.command {
+        return function::run(name);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ran = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match args.command {
+                Command::Demo(demo) => demo::run(demo).await,
+                Command::Local(local) => local::run(local).await,
+                Command::Push(push) => push::run(push).await,
+                Command::Function { name } => Ok(function::run(name)),
+            }
+        })
+    });
+    ran.unwrap_or_else(|error| {
+        eprintln!("pushboat: {error:#}");
+        ExitCode::FAILURE
+    })
+}

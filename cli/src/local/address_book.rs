@@ -1,0 +1,131 @@
+//! Where a running `pushboat local` is found by other commands of the same user: a file only this user can read,
+//! there for as long as the place is up.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// Every address of the place, and what opens it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Addresses {
+    pub process_id: u32,
+    pub game: String,
+    pub aws: String,
+    pub registry: String,
+    pub control: String,
+    pub region: String,
+    pub account: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub registry_password: String,
+}
+
+/// The file, removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Entry {
+    path: PathBuf,
+    process_id: u32,
+}
+
+impl Entry {
+    /// Writes the addresses down. The latest place of a user is the one that is found.
+    pub(super) fn write(addresses: &Addresses) -> Result<Entry> {
+        let path = default_path();
+        let folder = path.parent().context("the address file has no folder")?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| at(folder))?;
+        let fresh = path.with_extension(format!("{}.new", addresses.process_id));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)
+            .with_context(|| at(&fresh))?;
+        file.write_all(&serde_json::to_vec_pretty(addresses)?)
+            .with_context(|| at(&fresh))?;
+        fs::rename(&fresh, &path).with_context(|| at(&path))?;
+        Ok(Entry {
+            path,
+            process_id: addresses.process_id,
+        })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        // Another place may have taken the name since.
+        if read(&self.path).is_ok_and(|there| there.process_id == self.process_id) {
+            let _ = fs::remove_file(&self.path);
+            if let Some(folder) = self.path.parent() {
+                let _ = fs::remove_dir(folder);
+            }
+        }
+    }
+}
+
+/// The addresses of the running place, from `path` or from where a place writes them.
+pub fn find(path: Option<&Path>) -> Result<Addresses> {
+    let path = path.map_or_else(default_path, Path::to_path_buf);
+    read(&path).context("no `pushboat local` is running for this user; start it, or give --registry")
+}
+
+fn read(path: &Path) -> Result<Addresses> {
+    let text = fs::read(path).with_context(|| at(path))?;
+    serde_json::from_slice(&text).with_context(|| at(path))
+}
+
+fn at(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// In the user's runtime folder, which the system clears at log-out; else in the cache, else among temporary files.
+fn default_path() -> PathBuf {
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let folder = set("XDG_RUNTIME_DIR")
+        .filter(|folder| folder.is_dir())
+        .or_else(|| set("XDG_CACHE_HOME"))
+        .or_else(|| set("HOME").map(|home| home.join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    folder.join("pushboat").join("local.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("local.json");
+        let addresses = Addresses {
+            process_id: 7,
+            game: "http://127.0.0.1:2048".into(),
+            aws: "http://127.0.0.1:4048".into(),
+            registry: "http://127.0.0.1:5048".into(),
+            control: "http://127.0.0.1:4048/_local".into(),
+            region: "eu-central-1".into(),
+            account: "123456789012".into(),
+            access_key_id: "a".into(),
+            secret_access_key: "b".into(),
+            registry_password: "c".into(),
+        };
+        fs::write(&path, serde_json::to_vec(&addresses).unwrap()).unwrap();
+        assert_eq!(find(Some(&path)).unwrap(), addresses);
+        fs::write(&path, "{").unwrap();
+        assert!(find(Some(&path)).is_err());
+        let missing = find(Some(&folder.path().join("none"))).unwrap_err();
+        assert!(missing.to_string().contains("no `pushboat local` is running"));
+    }
+}

@@ -1,0 +1,331 @@
+//! `pushboat local`: AWS on this machine, with Pushboat's functions and the game's service in it.
+
+mod address_book;
+pub mod stack;
+
+pub use address_book::{Addresses, find};
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use pushboat_local::place::{Endpoints, Place, PlaceSettings};
+use pushboat_local::world::Settings;
+use tempfile::TempDir;
+
+use crate::args;
+use crate::demo::view::View;
+use crate::image::game;
+use crate::push::{self, PushOutcome, PushProgress, PushRequest, Source};
+use crate::terminal::{Page, Voice};
+use stack::{Choices, Programs};
+
+/// How long the service may take to be healthy on its first image.
+const FIRST_TASKS: Duration = Duration::from_secs(60);
+
+/// A place with the stack in it. Dropping it without [`Local::shutdown`] still kills every process.
+#[derive(Debug)]
+pub struct Local {
+    pub place: Place,
+    pub addresses: Addresses,
+    game: PathBuf,
+    /// Removed, with everything in it, when this goes.
+    folder: TempDir,
+    _entry: Option<address_book::Entry>,
+}
+
+/// What a caller chooses about the place as a whole.
+#[derive(Debug, Clone)]
+pub struct LocalSettings {
+    pub ports: [u16; 3],
+    pub choices: Choices,
+    /// Write the addresses where other commands find them.
+    pub announce: bool,
+    /// The game's binary, built.
+    pub game: PathBuf,
+}
+
+impl LocalSettings {
+    pub fn of(place: &args::Place, game: PathBuf) -> Result<LocalSettings> {
+        Ok(LocalSettings {
+            ports: [place.aws_port, place.registry_port, place.game_port],
+            choices: Choices {
+                tasks: place.tasks,
+                sweep_every: Duration::from_secs_f64(place.sweep_seconds),
+                lose_push_events: place.lose_push_events,
+                programs: Programs::OneForAll(std::env::current_exe().context("this program's own path")?),
+            },
+            announce: true,
+            game,
+        })
+    }
+}
+
+impl Local {
+    /// Opens the place, sets up the stack and waits until the placeholder is healthy.
+    pub async fn start(settings: LocalSettings) -> Result<Local> {
+        let folder = tempfile::Builder::new()
+            .prefix("pushboat-")
+            .tempdir()
+            .context("a temporary folder")?;
+        let (secret, password) = (secret()?, secret()?);
+        let world = Settings::default();
+        let access_key_id = "AKIAPUSHBOATLOCAL".to_owned();
+        let [aws_port, registry_port, game_port] = settings.ports;
+        let place_settings = PlaceSettings {
+            aws_port,
+            registry_port,
+            game_port,
+            folder: folder.path().to_owned(),
+            access_key_id: access_key_id.clone(),
+            secret_access_key: secret.clone(),
+            registry_password: password.clone(),
+            world: world.clone(),
+        };
+        let rules = stack::rules(&settings.choices)?;
+        let environment = |endpoints: &Endpoints| {
+            let pair = |name: &str, value: String| (name.to_owned(), value);
+            vec![
+                pair("AWS_ENDPOINT_URL", format!("http://{}", endpoints.aws)),
+                pair("AWS_ACCESS_KEY_ID", access_key_id.clone()),
+                pair("AWS_SECRET_ACCESS_KEY", secret.clone()),
+            ]
+        };
+        let place = Place::start(place_settings, |endpoints| {
+            (
+                stack::functions(&settings.choices, &environment(endpoints)),
+                rules,
+            )
+        });
+        let place = place.await?;
+        if settings.choices.lose_push_events {
+            place.bus().lose(stack::every_push()?);
+        }
+        let endpoints = place.endpoints();
+        let addresses = Addresses {
+            process_id: std::process::id(),
+            game: format!("http://{}", endpoints.game),
+            aws: format!("http://{}", endpoints.aws),
+            registry: format!("http://{}", endpoints.registry),
+            control: format!("http://{}/_local/", endpoints.aws),
+            region: world.region,
+            account: world.account,
+            access_key_id,
+            secret_access_key: secret,
+            registry_password: password,
+        };
+        let entry = match settings.announce {
+            true => Some(address_book::Entry::write(&addresses)?),
+            false => None,
+        };
+        let local = Local {
+            place,
+            addresses,
+            game: settings.game,
+            folder,
+            _entry: entry,
+        };
+        match local.set_up(&settings.choices).await {
+            Ok(()) => Ok(local),
+            Err(error) => {
+                local.shutdown().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn set_up(&self, choices: &Choices) -> Result<()> {
+        stack::create_foundation(&self.place)?;
+        let placeholder = Source::Game {
+            binary: self.game.clone(),
+            label: "nothing pushed yet".to_owned(),
+            colour: None,
+            placeholder: true,
+        };
+        self.push(placeholder, &[stack::PLACEHOLDER_TAG], &push::Quiet)
+            .await?;
+        stack::create_service(&self.place, choices)?;
+        self.wait_until(FIRST_TASKS, View::is_settled)
+            .await
+            .context("the placeholder did not become healthy")?;
+        Ok(())
+    }
+
+    /// Pushes to this place's registry, the way any client does.
+    pub async fn push(
+        &self,
+        source: Source,
+        tags: &[&str],
+        progress: &dyn PushProgress,
+    ) -> Result<PushOutcome> {
+        let request = PushRequest {
+            source,
+            repository: stack::REPOSITORY.to_owned(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            registry: self.addresses.registry.clone(),
+            password: self.addresses.registry_password.clone(),
+        };
+        push::push(request, progress).await
+    }
+
+    /// An image of the game under its version tag and the tag that the service follows.
+    pub async fn push_version(&self, version: &str, progress: &dyn PushProgress) -> Result<PushOutcome> {
+        let source = Source::Game {
+            binary: self.game.clone(),
+            label: version.to_owned(),
+            colour: None,
+            placeholder: false,
+        };
+        self.push(source, &[version, stack::TRACKED_TAG], progress).await
+    }
+
+    pub fn view(&self) -> Option<View> {
+        self.place.hub().with(|world| View::of(world))
+    }
+
+    /// Looks until it is so, or says what the service said last.
+    pub async fn wait_until(&self, patience: Duration, reached: impl Fn(&View) -> bool) -> Result<View> {
+        let since = Instant::now();
+        loop {
+            let view = self.view().context("the service is gone")?;
+            if reached(&view) {
+                return Ok(view);
+            }
+            if since.elapsed() > patience {
+                bail!(
+                    "not reached in {} s; the service says: {}",
+                    patience.as_secs(),
+                    view.latest_event
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Where layers, unpacked images and task files are while the place is up.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends every process and removes every file.
+    pub async fn shutdown(self) {
+        self.place.shutdown().await;
+    }
+}
+
+/// Runs until Ctrl-C.
+pub async fn run(arguments: args::Local) -> Result<ExitCode> {
+    let page = Page::new(Voice::choose(false));
+    let interrupted = tokio::spawn(interrupted());
+    let game = build_game(&page).await?;
+    let starting = page.spinner("starting AWS on this machine");
+    let local = Local::start(LocalSettings::of(&arguments.place, game)?).await?;
+    starting.finish_and_clear();
+    page.say(addresses(&local.addresses));
+    page.say(format!(
+        "\nThe service runs a placeholder. In another terminal:\n\n  cargo run -- push game --tag v1\n\nand open {}. \
+         Ctrl-C ends everything.",
+        local.addresses.game
+    ));
+    narrate(&local, &page, interrupted).await;
+    page.say("\nending every process …");
+    local.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows decisions as they fall until somebody says stop.
+pub(crate) async fn narrate(local: &Local, page: &Page, mut interrupted: tokio::task::JoinHandle<()>) {
+    let mut lines = local.place.lambda().subscribe_log();
+    let mut said = String::new();
+    loop {
+        tokio::select! {
+            _ = &mut interrupted => return,
+            line = lines.recv() => {
+                let Ok(line) = line else { continue };
+                if let Some(decision) = decision(&line.line).filter(|decision| *decision != said) {
+                    page.say(format!("  {}  {decision}", line.function));
+                    said = decision;
+                }
+            }
+        }
+    }
+}
+
+/// A line of the decision log in a person's words; `None` if it is another line.
+pub(crate) fn decision(line: &str) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let text = |key: &str| line.get(key).and_then(serde_json::Value::as_str);
+    let service = text("service")
+        .map(|service| format!(" {service}"))
+        .unwrap_or_default();
+    let revision = text("revision")
+        .map(|revision| format!(" as {revision}"))
+        .unwrap_or_default();
+    Some(format!(
+        "{}{service}{revision}: {} (on {})",
+        text("decision")?,
+        text("reason")?,
+        text("hint")?
+    ))
+}
+
+/// Everything needed to use the place with ordinary clients.
+pub(crate) fn addresses(a: &Addresses) -> String {
+    let registry = a.registry.trim_start_matches("http://");
+    format!(
+        "  game         {}\n  AWS APIs     {}\n  registry     {}\n  behind it    {}dead-letters  invocations  log  events\n\n\
+         export AWS_ENDPOINT_URL={} AWS_REGION={} AWS_DEFAULT_REGION={}\n\
+         export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n\
+         aws ecs describe-services --cluster {} --services {}\n\
+         aws ecr get-login-password | docker login --username AWS --password-stdin {registry}",
+        a.game,
+        a.aws,
+        registry,
+        a.control,
+        a.aws,
+        a.region,
+        a.region,
+        a.access_key_id,
+        a.secret_access_key,
+        stack::CLUSTER,
+        stack::SERVICE,
+    )
+}
+
+/// The game's static binary, built on first use, with what cargo is doing shown.
+pub(crate) async fn build_game(page: &Page) -> Result<PathBuf> {
+    let spinner = page.spinner("building the game (once)");
+    let shown = spinner.clone();
+    let built = tokio::task::spawn_blocking(move || {
+        game::ensure_game_binary(&mut |line: &str| {
+            shown.set_message(format!("building the game (once): {line}"))
+        })
+    });
+    let built = built.await?;
+    spinner.finish_and_clear();
+    built.context("the game could not be built")
+}
+
+/// Ctrl-C, or being asked to end.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+/// Thirty-two random hex digits: the place is open to whoever knows them, and to nobody else on this machine.
+fn secret() -> Result<String> {
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("/dev/urandom")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,200 @@
+//! What `template.yaml` declares, on this machine: the cluster, the repository, the load balancer, the service and
+//! its tags, the functions and their rules. Where the two differ, the reason stands beside the value.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use pushboat_local::bus::{Pattern, Rule, Trigger};
+use pushboat_local::lambda::Function;
+use pushboat_local::place::Place;
+use pushboat_local::world::World;
+use pushboat_local::world::ecs::{CircuitBreaker, CreateService, ServiceLoadBalancer, Threshold};
+use pushboat_local::world::elb::HealthCheck;
+use serde_json::{Value, json};
+
+pub const CLUSTER: &str = "pushboat";
+pub const SERVICE: &str = "game-2048";
+pub const REPOSITORY: &str = "game-2048";
+pub const CONTAINER: &str = "game";
+pub const CONTAINER_PORT: u16 = 8080;
+/// The tag that the service follows.
+pub const TRACKED_TAG: &str = "live";
+/// What runs until the first push.
+pub const PLACEHOLDER_TAG: &str = "placeholder";
+
+/// The program that Lambda starts as a function: this one, or one binary each as they ship.
+#[derive(Debug, Clone)]
+pub enum Programs {
+    /// `<program> function <name>`
+    OneForAll(PathBuf),
+    /// `<folder>/<name>`
+    Folder(PathBuf),
+}
+
+/// Everything about the stack that a caller may choose.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    pub tasks: u32,
+    pub sweep_every: Duration,
+    pub lose_push_events: bool,
+    pub programs: Programs,
+}
+
+/// The functions as the template declares them; `environment` has the endpoint and credentials.
+pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Function> {
+    let function = |name: &str| {
+        let (program, arguments) = match &choices.programs {
+            Programs::OneForAll(program) => (program.clone(), vec!["function".to_owned(), name.to_owned()]),
+            Programs::Folder(folder) => (folder.join(name), Vec::new()),
+        };
+        let mut function = Function::new(name, program);
+        function.arguments = arguments;
+        function.environment = environment.to_vec();
+        function
+            .environment
+            .push(("PUSHBOAT_CLUSTERS".to_owned(), CLUSTER.to_owned()));
+        function
+            .environment
+            .push(("PUSHBOAT_REPOSITORIES".to_owned(), REPOSITORY.to_owned()));
+        function.timeout_seconds = 60;
+        function.memory_mib = 128;
+        function
+    };
+    vec![function("deploy"), function("sweep")]
+}
+
+/// Which events reach which function. ECR sends one event per manifest; only tagged pushes matter.
+pub fn rules(choices: &Choices) -> Result<Vec<Rule>> {
+    let pushes = json!({
+        "source": ["aws.ecr"],
+        "detail-type": ["ECR Image Action"],
+        "detail": {
+            "action-type": ["PUSH"],
+            "result": ["SUCCESS"],
+            "repository-name": [REPOSITORY],
+            "image-tag": [{ "anything-but": "" }],
+        },
+    });
+    let deployments = json!({
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Deployment State Change"],
+        "resources": [{ "wildcard": format!("arn:aws:ecs:*:service/{CLUSTER}/*") }],
+    });
+    let rule = |name: &str, trigger, function: &str| Rule {
+        name: name.to_owned(),
+        trigger,
+        targets: vec![function.to_owned()],
+    };
+    Ok(vec![
+        rule(
+            "pushboat-pushes",
+            Trigger::Pattern(Pattern::parse(&pushes)?),
+            "deploy",
+        ),
+        rule(
+            "pushboat-deployments",
+            Trigger::Pattern(Pattern::parse(&deployments)?),
+            "deploy",
+        ),
+        rule("pushboat-sweep", Trigger::Schedule(choices.sweep_every), "sweep"),
+    ])
+}
+
+/// What `--lose-push-events` loses.
+pub fn every_push() -> Result<Pattern> {
+    Ok(Pattern::parse(&json!({ "detail-type": ["ECR Image Action"] }))?)
+}
+
+/// Cluster, repository and load balancer: what is there before the first image.
+pub fn create_foundation(place: &Place) -> Result<()> {
+    place.hub().with(|world| {
+        world.create_cluster(CLUSTER, BTreeMap::new())?;
+        world.create_repository(REPOSITORY, false, true, BTreeMap::new())?;
+        anyhow::Ok(())
+    })?;
+    place.create_load_balancer(SERVICE, health_check(), DEREGISTRATION_DELAY_SECONDS)?;
+    Ok(())
+}
+
+/// AWS: 30 s would be the template's value; a laptop's visitors have shorter requests.
+const DEREGISTRATION_DELAY_SECONDS: u32 = 5;
+
+/// AWS: every 5 s at the least. Here a tenth of that, so that one need not wait to watch.
+fn health_check() -> HealthCheck {
+    HealthCheck {
+        path: "/health".to_owned(),
+        interval_seconds: 0.5,
+        timeout_seconds: 0.4,
+        healthy_threshold: 2,
+        unhealthy_threshold: 2,
+        matcher: (200, 299),
+    }
+}
+
+/// The service, on the placeholder image, which has been pushed.
+pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
+    place.hub().with(|world| {
+        let document = task_definition(world);
+        let document = document
+            .as_object()
+            .context("the task definition is an object")?
+            .clone();
+        let revision = world.register_task_definition(document, BTreeMap::new(), "pushboat local")?;
+        let tracked = format!("{REPOSITORY}:{TRACKED_TAG}");
+        let target_group_arn = world
+            .elb
+            .target_groups
+            .first()
+            .map(|group| group.arn.clone())
+            .context("no target group")?;
+        world.create_service(CreateService {
+            cluster: Some(CLUSTER.to_owned()),
+            name: SERVICE.to_owned(),
+            task_definition: revision.arn,
+            desired_count: choices.tasks,
+            minimum_healthy_percent: Some(100),
+            maximum_percent: Some(200),
+            circuit_breaker: Some(CircuitBreaker {
+                rollback: true,
+                threshold: Threshold::BoundedPercent(50),
+                reset_on_healthy_task: true,
+            }),
+            load_balancers: vec![ServiceLoadBalancer {
+                target_group_arn,
+                container_name: CONTAINER.to_owned(),
+                container_port: CONTAINER_PORT,
+            }],
+            health_check_grace_period_seconds: 5,
+            tags: BTreeMap::from([("pushboat:track".to_owned(), tracked)]),
+            created_by: "pushboat local".to_owned(),
+            ..CreateService::default()
+        })?;
+        Ok(())
+    })
+}
+
+fn task_definition(world: &World) -> Value {
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "ARM64"
+    } else {
+        "X86_64"
+    };
+    let image = format!("{}/{REPOSITORY}:{PLACEHOLDER_TAG}", world.settings.registry_host);
+    json!({
+        "family": SERVICE,
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "runtimePlatform": { "cpuArchitecture": architecture, "operatingSystemFamily": "LINUX" },
+        "containerDefinitions": [{
+            "name": CONTAINER,
+            "image": image,
+            "essential": true,
+            "portMappings": [{ "containerPort": CONTAINER_PORT, "protocol": "tcp" }],
+            "stopTimeout": 10,
+        }],
+    })
+}

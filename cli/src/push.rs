@@ -1,0 +1,269 @@
+//! `pushboat push`: an image, under one tag and the tag that services follow.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::args;
+use crate::image::Image;
+use crate::image::compose::{self, Recipe};
+use crate::image::layout;
+use crate::image::upload::Repository;
+use crate::local;
+use crate::terminal::{Page, Voice};
+
+/// Colours that tell versions apart on a dark and on a light page.
+const PALETTE: [&str; 8] = [
+    "#2563eb", "#c2410c", "#15803d", "#9333ea", "#b91c1c", "#0f766e", "#a16207", "#be185d",
+];
+
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// An image made from the game's binary.
+    Game {
+        binary: PathBuf,
+        label: String,
+        colour: Option<String>,
+        placeholder: bool,
+    },
+    /// A folder, or a tar of one.
+    Layout(PathBuf),
+}
+
+#[derive(Debug, Clone)]
+pub struct PushRequest {
+    pub source: Source,
+    pub repository: String,
+    /// In this order; the one that services follow is best last.
+    pub tags: Vec<String>,
+    pub registry: String,
+    pub password: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PushOutcome {
+    pub repository: String,
+    /// What the tags mean now.
+    pub digest: String,
+    pub tags: Vec<String>,
+    pub bytes_uploaded: u64,
+    pub blobs_reused: usize,
+}
+
+/// Who wants to know how far it is.
+pub trait PushProgress: Send + Sync {
+    fn total(&self, bytes: u64);
+    /// So many more.
+    fn sent(&self, bytes: u64);
+}
+
+/// Nobody.
+#[derive(Debug)]
+pub struct Quiet;
+
+impl PushProgress for Quiet {
+    fn total(&self, _: u64) {}
+    fn sent(&self, _: u64) {}
+}
+
+pub async fn push(request: PushRequest, progress: &dyn PushProgress) -> Result<PushOutcome> {
+    let repository = Repository::open(&request.registry, &request.repository, &request.password)?;
+    let tag = request.tags.first().context("a push needs a tag")?;
+    let (image, _layout) = match &request.source {
+        Source::Game {
+            binary,
+            label,
+            colour,
+            placeholder,
+        } => {
+            let colour = colour.clone().unwrap_or_else(|| colour_of(tag).to_owned());
+            (game_image(binary, tag, label, &colour, *placeholder)?, None)
+        }
+        Source::Layout(path) => {
+            let mut layout = layout::read(path)?;
+            (
+                std::mem::replace(
+                    &mut layout.image,
+                    Image {
+                        blobs: vec![],
+                        manifests: vec![],
+                    },
+                ),
+                Some(layout),
+            )
+        }
+    };
+    progress.total(image.blobs.iter().map(|blob| blob.size).sum());
+    // The bytes are counted where they are sent; whoever wants to know is told from here.
+    let count = Arc::new(AtomicU64::new(0));
+    let counter = count.clone();
+    let note = Arc::new(move |bytes| {
+        counter.fetch_add(bytes, Ordering::Relaxed);
+    });
+    let tags = request.tags;
+    let mut sending = Box::pin(repository.push(&image, &tags, note));
+    let mut told = 0;
+    let mut tell = || {
+        let now = count.load(Ordering::Relaxed);
+        progress.sent(now - told);
+        told = now;
+    };
+    let sent = loop {
+        tokio::select! {
+            sent = &mut sending => { tell(); break sent?; }
+            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => tell(),
+        }
+    };
+    let digest = image
+        .manifests
+        .last()
+        .map(|root| root.digest.clone())
+        .unwrap_or_default();
+    Ok(PushOutcome {
+        repository: request.repository,
+        digest,
+        tags: tags.clone(),
+        bytes_uploaded: sent.bytes,
+        blobs_reused: sent.reused,
+    })
+}
+
+fn game_image(
+    binary: &PathBuf,
+    version: &str,
+    label: &str,
+    colour: &str,
+    placeholder: bool,
+) -> Result<Image> {
+    let program = std::fs::read(binary).with_context(|| binary.display().to_string())?;
+    let mut environment = vec![
+        format!("GAME_VERSION={version}"),
+        format!("GAME_LABEL={label}"),
+        format!("GAME_COLOUR={colour}"),
+    ];
+    if placeholder {
+        environment.push("GAME_PLACEHOLDER=1".to_owned());
+    }
+    let port = local::stack::CONTAINER_PORT;
+    compose::image(Recipe {
+        program_name: "game-2048",
+        program,
+        environment,
+        port,
+    })
+}
+
+/// The same tag has the same colour everywhere; tags that end in a number take turns.
+fn colour_of(tag: &str) -> &'static str {
+    let digits = tag.len() - tag.trim_end_matches(|it: char| it.is_ascii_digit()).len();
+    let number = tag[tag.len() - digits..].parse::<usize>();
+    let turn = number.unwrap_or_else(|_| tag.bytes().map(usize::from).sum());
+    PALETTE[turn % PALETTE.len()]
+}
+
+pub async fn run(arguments: args::Push) -> Result<ExitCode> {
+    let page = Page::new(Voice::choose(false));
+    let (registry, password, game) = match (&arguments.registry, &arguments.registry_password) {
+        (Some(registry), Some(password)) => (registry.clone(), password.clone(), None),
+        (registry, password) => {
+            let place = local::find(arguments.place.as_deref())?;
+            let registry = registry.clone().unwrap_or(place.registry);
+            (
+                registry,
+                password.clone().unwrap_or(place.registry_password),
+                Some(place.game),
+            )
+        }
+    };
+    let source = source(&arguments, &page).await?;
+    let mut tags = vec![arguments.tag.clone()];
+    tags.extend(
+        arguments
+            .follow
+            .clone()
+            .filter(|tag| !tag.is_empty() && *tag != arguments.tag),
+    );
+    let request = PushRequest {
+        source,
+        repository: arguments.repository.clone(),
+        tags,
+        registry,
+        password,
+    };
+    let upload = Upload::new(&page);
+    let pushed = push(request, &upload).await?;
+    upload.finish(&page, &pushed);
+    if let Some(game) = game {
+        page.say(format!("  the service takes it from here; the game is at {game}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn source(arguments: &args::Push, page: &Page) -> Result<Source> {
+    if arguments.source != "game" {
+        ensure!(
+            arguments.label.is_none() && arguments.colour.is_none(),
+            "--label and --colour are for the game; {} is an OCI layout",
+            arguments.source
+        );
+        return Ok(Source::Layout(PathBuf::from(&arguments.source)));
+    }
+    Ok(Source::Game {
+        binary: local::build_game(page).await?,
+        label: arguments.label.clone().unwrap_or_else(|| arguments.tag.clone()),
+        colour: arguments.colour.clone(),
+        placeholder: false,
+    })
+}
+
+/// The bar of a push.
+#[derive(Debug)]
+pub(crate) struct Upload(indicatif::ProgressBar);
+
+impl Upload {
+    pub(crate) fn new(page: &Page) -> Upload {
+        Upload(page.bar(
+            "image",
+            0,
+            "  {prefix:<14} {bar:24.cyan/dim} {bytes}/{total_bytes}",
+        ))
+    }
+
+    /// Takes the bar away and leaves a line.
+    pub(crate) fn finish(&self, page: &Page, pushed: &PushOutcome) {
+        self.0.finish_and_clear();
+        page.say(format!(
+            "  pushed       {}:{}, {} sent, {} layers there already, {}",
+            pushed.repository,
+            pushed.tags.join(" and :"),
+            indicatif::HumanBytes(pushed.bytes_uploaded),
+            pushed.blobs_reused,
+            pushed.digest.get(..19).unwrap_or(&pushed.digest)
+        ));
+    }
+}
+
+impl PushProgress for Upload {
+    fn total(&self, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+
+    fn sent(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_keeps_its_colour_and_the_first_versions_differ() {
+        assert_eq!(colour_of("v1"), colour_of("v1"));
+        assert_ne!(colour_of("v1"), colour_of("v2"));
+    }
+}
