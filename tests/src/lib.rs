@@ -1,1 +1,127 @@
+//! What the tests in `tests/` share: a place with Pushboat in it on free ports, and words to wait for it.
+//!
+//! | test | subject |
+//! |---|---|
+//! | `events` | every file under `events/`, fed to its function |
+//! | `lossless` | every member of RegisterTaskDefinition comes through a release |
+//! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
+//! | `story` | whole runs: push, lost event, broken image, bad input, nothing left behind |
 
+pub mod wire;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use pushboat_cli::image::game;
+use pushboat_cli::local::stack::{Choices, Programs};
+use pushboat_cli::local::{Local, LocalSettings};
+use serde_json::Value;
+
+/// The workspace, as cargo knows it.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The game's static binary, built once for all tests of this process.
+pub fn game_binary() -> Result<PathBuf> {
+    static BUILT: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    let built =
+        BUILT.get_or_init(|| game::ensure_game_binary(&mut |_| ()).map_err(|error| format!("{error:#}")));
+    built.clone().map_err(anyhow::Error::msg)
+}
+
+/// The functions as they ship, one binary each, in the folder that cargo puts them. The whole workspace is named so
+/// that features are the ones already built.
+fn function_binaries() -> Result<PathBuf> {
+    static BUILT: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    let build = || -> Result<PathBuf> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .current_dir(workspace())
+            .args(["build", "--workspace", "--bins", "--quiet"]);
+        let done = command.output().context("cargo build --workspace --bins")?;
+        ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        // target/<profile>/deps/<this test>
+        let this = std::env::current_exe()?;
+        let folder = this
+            .parent()
+            .and_then(Path::parent)
+            .context("the test's own folder")?;
+        ensure!(
+            folder.join("deploy").is_file(),
+            "no deploy in {}",
+            folder.display()
+        );
+        Ok(folder.to_owned())
+    };
+    BUILT
+        .get_or_init(|| build().map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(anyhow::Error::msg)
+}
+
+/// What a test may want otherwise.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    pub tasks: u32,
+    /// Long, so that only a test that asks for sweeps gets them.
+    pub sweep_every: Duration,
+    pub lose_push_events: bool,
+}
+
+impl Default for Wishes {
+    fn default() -> Wishes {
+        Wishes {
+            tasks: 4,
+            sweep_every: Duration::from_secs(3_600),
+            lose_push_events: false,
+        }
+    }
+}
+
+/// A place on free ports with the functions as they ship, its placeholder healthy.
+pub async fn place(wishes: Wishes) -> Result<Local> {
+    let (game, programs) =
+        tokio::task::spawn_blocking(|| anyhow::Ok((game_binary()?, function_binaries()?))).await??;
+    let choices = Choices {
+        tasks: wishes.tasks,
+        sweep_every: wishes.sweep_every,
+        lose_push_events: wishes.lose_push_events,
+        programs: Programs::Folder(programs),
+    };
+    Local::start(LocalSettings {
+        ports: [0; 3],
+        choices,
+        announce: false,
+        game,
+    })
+    .await
+}
+
+/// Every decision that the functions have logged so far, oldest first.
+pub fn decisions(local: &Local) -> Vec<Value> {
+    let lines = local.place.lambda().log_lines();
+    let json = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(&line.line).ok());
+    json.filter(|line| line.get("decision").is_some()).collect()
+}
+
+/// How many revisions of the game's task definition there are, the template's among them.
+pub fn revisions(local: &Local) -> usize {
+    local.place.hub().with(|world| world.ecs.task_definitions.len())
+}
+
+/// What the service has said, newest first, for a test that waited in vain.
+pub fn service_events(local: &Local) -> Vec<String> {
+    local.place.hub().with(|world| {
+        let services = world.ecs.services.iter();
+        services
+            .flat_map(|service| service.events.iter().map(|event| event.message.clone()))
+            .collect()
+    })
+}

@@ -1,0 +1,360 @@
+"""Ordinary clients against `pushboat local`: AWS CLI, boto3, skopeo, and docker where an engine runs.
+
+    python tests/clients/clients.py target/debug/pushboat
+
+needs boto3 and awscli (pip) and skopeo (the system's package). It starts a place of its own on free ports and ends it
+again. Each check prints one line; the last line counts them.
+"""
+import base64
+import gzip
+import hashlib
+import io
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+
+import boto3
+import botocore
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+class Place:
+    """A running `pushboat local` and clients that know its addresses."""
+
+    def __init__(self, program, folder):
+        environment = dict(os.environ, XDG_RUNTIME_DIR=str(folder), TMPDIR=str(folder))
+        ports = ["--game-port", "0", "--aws-port", "0", "--registry-port", "0"]
+        self.log = open(folder / "local.log", "wb")
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [program, "local", "--tasks", "2", "--sweep-seconds", "3600", *ports],
+            env=environment, stdout=self.log, stderr=subprocess.STDOUT,
+        )
+        self.book = folder / "pushboat" / "local.json"
+        wait("the place is up", lambda: self.book.exists() and b"Ctrl-C" in (folder / "local.log").read_bytes(), 180)
+        self.at = json.loads(self.book.read_text())
+        self.registry = self.at["registry"].removeprefix("http://")
+        self.environment = dict(
+            os.environ, AWS_ENDPOINT_URL=self.at["aws"], AWS_REGION=self.at["region"],
+            AWS_DEFAULT_REGION=self.at["region"], AWS_ACCESS_KEY_ID=self.at["access_key_id"],
+            AWS_SECRET_ACCESS_KEY=self.at["secret_access_key"], AWS_PAGER="",
+        )
+
+    def client(self, service, **changes):
+        settings = dict(
+            endpoint_url=self.at["aws"], region_name=self.at["region"],
+            aws_access_key_id=self.at["access_key_id"], aws_secret_access_key=self.at["secret_access_key"],
+            config=Config(retries={"max_attempts": 1}),
+        )
+        return boto3.client(service, **(settings | changes))
+
+    def aws(self, *words):
+        done = subprocess.run(["aws", *words, "--output", "json"], env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"aws {' '.join(words)}: {done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def service(self):
+        return self.client("ecs").describe_services(cluster="pushboat", services=["game-2048"])["services"][0]
+
+    def revisions(self):
+        return self.client("ecs").list_task_definitions(familyPrefix="game-2048")["taskDefinitionArns"]
+
+    def image(self):
+        definition = self.service()["taskDefinition"]
+        described = self.client("ecs").describe_task_definition(taskDefinition=definition)
+        return described["taskDefinition"]["containerDefinitions"][0]["image"]
+
+    def settled_on(self, digest):
+        def reached():
+            service = self.service()
+            primary = service["deployments"][0]
+            return self.image().endswith(digest) and primary["rolloutState"] == "COMPLETED" \
+                and len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
+        wait(f"settled on {digest[:19]}", reached, 60)
+
+    def stop(self):
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(20) == 0, "Ctrl-C ends in success"
+        left = [pid for pid in children.stdout.split() if os.path.exists(f"/proc/{pid}")]
+        assert not left, f"processes left behind: {left}"
+        files = sorted(path.name for path in self.folder.iterdir() if path.name != "local.log")
+        assert files in ([], ["layouts"]), f"files left behind: {files}"
+
+
+def wait(what, reached, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if reached():
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"not reached in {seconds} s: {what}")
+
+
+def refused(call, code):
+    try:
+        call()
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        return error.response
+    raise AssertionError(f"not refused with {code}")
+
+
+class Layout:
+    """An OCI layout on disk, written blob by blob."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "blobs" / "sha256").mkdir(parents=True)
+        (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+
+    def blob(self, data, media_type, **more):
+        data = data if isinstance(data, bytes) else json.dumps(data).encode()
+        digest = hashlib.sha256(data).hexdigest()
+        (self.folder / "blobs" / "sha256" / digest).write_bytes(data)
+        return dict(mediaType=media_type, digest=f"sha256:{digest}", size=len(data), **more)
+
+    def image(self, architecture, files, config, **more):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, data in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode = len(data), 0o755
+                archive.addfile(entry, io.BytesIO(data))
+        layer = self.blob(gzip.compress(packed.getvalue(), mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip")
+        diff = hashlib.sha256(packed.getvalue()).hexdigest()
+        config = self.blob(
+            {"architecture": architecture, "os": "linux", "config": config,
+             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff}"]}},
+            "application/vnd.oci.image.config.v1+json",
+        )
+        return self.blob(
+            {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
+             "layers": [layer]},
+            "application/vnd.oci.image.manifest.v1+json",
+            platform={"architecture": architecture, "os": "linux"}, **more,
+        )
+
+    def attestation(self, image):
+        statement = self.blob({"_type": "https://in-toto.io/Statement/v0.1"}, "application/vnd.in-toto+json")
+        config = self.blob({"architecture": "unknown", "os": "unknown", "config": {}},
+                           "application/vnd.oci.image.config.v1+json")
+        return self.blob(
+            {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
+             "layers": [statement], "of": image["digest"]},
+            "application/vnd.oci.image.manifest.v1+json",
+            platform={"architecture": "unknown", "os": "unknown"},
+            annotations={"vnd.docker.reference.type": "attestation-manifest",
+                         "vnd.docker.reference.digest": image["digest"]},
+        )
+
+    def index(self, manifests):
+        index = self.blob(
+            {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests},
+            "application/vnd.oci.image.index.v1+json",
+        )
+        (self.folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [index]}))
+        return index["digest"]
+
+
+def game_files(place):
+    """The game's binary, out of the image that runs: pulled as any client pulls."""
+    token = base64.b64encode(f"AWS:{place.at['registry_password']}".encode()).decode()
+
+    def get(path, accept="*/*"):
+        request = urllib.request.Request(f"{place.at['registry']}/v2/{path}")
+        request.add_header("Authorization", f"Basic {token}")
+        request.add_header("Accept", accept)
+        return urllib.request.urlopen(request).read()
+
+    manifest = json.loads(get("game-2048/manifests/placeholder", "application/vnd.oci.image.manifest.v1+json"))
+    layer = get(f"game-2048/blobs/{manifest['layers'][0]['digest']}")
+    archive = tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer)))
+    files = {entry.name: archive.extractfile(entry).read() for entry in archive if entry.isfile()}
+    config = json.loads(get(f"game-2048/blobs/{manifest['config']['digest']}"))
+    return files, config
+
+
+def two_platforms(place, name, label):
+    files, config = game_files(place)
+    layout = Layout(place.folder / "layouts" / name)
+    here = config["architecture"]
+    there = "amd64" if here == "arm64" else "arm64"
+    settings = dict(config["config"])
+    settings["Env"] = [f"GAME_VERSION={label}", f"GAME_LABEL={label}"]
+    mine = layout.image(here, files, settings)
+    other = layout.image(there, {"game-2048": b"for another machine " + label.encode()}, settings)
+    return layout, layout.index([mine, other, layout.attestation(mine), layout.attestation(other)])
+
+
+@check
+def aws_cli_describes_what_runs(place):
+    services = place.aws("ecs", "describe-services", "--cluster", "pushboat", "--services", "game-2048")["services"]
+    assert services[0]["runningCount"] == 2 and services[0]["status"] == "ACTIVE", services
+    place.aws("ecs", "wait", "services-stable", "--cluster", "pushboat", "--services", "game-2048")
+    images = place.aws("ecr", "describe-images", "--repository-name", "game-2048")["imageDetails"]
+    assert images[0]["imageTags"] == ["placeholder"], images
+    group = place.aws("elbv2", "describe-target-groups")["TargetGroups"][0]["TargetGroupArn"]
+    health = place.aws("elbv2", "describe-target-health", "--target-group-arn", group)["TargetHealthDescriptions"]
+    assert [target["TargetHealth"]["State"] for target in health] == ["healthy", "healthy"], health
+    assert place.aws("sts", "get-caller-identity")["Account"] == place.at["account"]
+    tasks = place.aws("ecs", "list-tasks", "--cluster", "pushboat")["taskArns"]
+    described = place.aws("ecs", "describe-tasks", "--cluster", "pushboat", "--tasks", *tasks)["tasks"]
+    assert len({task["availabilityZone"] for task in described}) == 2, described
+
+
+@check
+def a_missing_or_wrong_signature_is_refused(place):
+    wrong = place.client("ecs", aws_secret_access_key="a guess")
+    assert refused(wrong.list_clusters, "InvalidSignatureException")["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+    unknown = place.client("ecs", aws_access_key_id="AKIANOBODY")
+    refused(unknown.list_clusters, "UnrecognizedClientException")
+    unsigned = place.client("ecs", config=Config(signature_version=botocore.UNSIGNED))
+    refused(unsigned.list_clusters, "MissingAuthenticationTokenException")
+    refused(place.client("elbv2", aws_secret_access_key="a guess").describe_load_balancers, "SignatureDoesNotMatch")
+
+
+@check
+def boto3_gets_the_errors_it_knows(place):
+    ecs, ecr = place.client("ecs"), place.client("ecr")
+    answer = ecs.describe_services(cluster="pushboat", services=["nobody"])
+    assert answer["failures"][0]["reason"] == "MISSING", answer
+    refused(lambda: ecs.describe_services(cluster="none", services=["x"]), "ClusterNotFoundException")
+    refused(lambda: ecs.update_service(cluster="pushboat", service="none", desiredCount=1), "ServiceNotFoundException")
+    refused(lambda: ecs.describe_task_definition(taskDefinition="none:1"), "ClientException")
+    refused(lambda: ecr.describe_images(repositoryName="none"), "RepositoryNotFoundException")
+    refused(lambda: ecr.describe_images(repositoryName="game-2048", imageIds=[{"imageTag": "none"}]),
+            "ImageNotFoundException")
+    refused(lambda: place.client("elbv2").describe_target_groups(Names=["none"]), "TargetGroupNotFound")
+
+
+@check
+def skopeo_pushes_an_index_and_exactly_one_revision_follows(place):
+    layout, digest = two_platforms(place, "index", "skopeo")
+    before = len(place.revisions())
+    credentials = f"AWS:{place.at['registry_password']}"
+    target = f"docker://{place.registry}/game-2048:live"
+    done = subprocess.run(
+        ["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false", "--dest-creds", credentials,
+         f"oci:{layout.folder}", target],
+        capture_output=True, text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    place.settled_on(digest)
+    time.sleep(1)
+    assert len(place.revisions()) == before + 1, place.revisions()
+    events = [seen["event"] for seen in json.load(urllib.request.urlopen(place.at["control"] + "events"))]
+    pushes = [e["detail"] for e in events if e["detail-type"] == "ECR Image Action" and e["detail"]["image-tag"] != "placeholder"]
+    tags = [push["image-tag"] for push in pushes]
+    assert tags.count("") == 4 and tags.count("live") == 1 and tags[-1] == "live", tags
+    assert pushes[-1]["image-digest"] == digest, pushes[-1]
+
+
+@check
+def boto3_retags_and_the_service_follows(place):
+    """BatchGetImage and PutImage: how people promote an image without pulling it."""
+    layout, digest = two_platforms(place, "retag", "retag")
+    credentials = f"AWS:{place.at['registry_password']}"
+    subprocess.run(["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false", "--dest-creds",
+                    credentials, f"oci:{layout.folder}", f"docker://{place.registry}/game-2048:candidate"], check=True,
+                   capture_output=True)
+    ecr = place.client("ecr")
+    found = ecr.batch_get_image(repositoryName="game-2048", imageIds=[{"imageTag": "candidate"}])["images"][0]
+    ecr.put_image(repositoryName="game-2048", imageManifest=found["imageManifest"],
+                  imageManifestMediaType=found["imageManifestMediaType"], imageTag="live")
+    place.settled_on(digest)
+    again = lambda: ecr.put_image(repositoryName="game-2048", imageManifest=found["imageManifest"],
+                                  imageManifestMediaType=found["imageManifestMediaType"], imageTag="live")
+    refused(again, "ImageAlreadyExistsException")
+
+
+@check
+def the_login_of_ecr_opens_the_registry(place):
+    token = place.client("ecr").get_authorization_token()["authorizationData"][0]
+    user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
+    assert user == "AWS" and token["proxyEndpoint"].endswith(place.registry), token
+    listed = subprocess.run(["skopeo", "list-tags", "--tls-verify=false", "--creds", f"{user}:{password}",
+                             f"docker://{place.registry}/game-2048"], capture_output=True, text=True)
+    assert "live" in json.loads(listed.stdout)["Tags"], listed.stderr
+    wrong = subprocess.run(["skopeo", "list-tags", "--tls-verify=false", "--creds", "AWS:guess",
+                            f"docker://{place.registry}/game-2048"], capture_output=True, text=True)
+    assert wrong.returncode != 0
+
+
+@check
+def a_person_scales_with_the_aws_cli(place):
+    place.aws("ecs", "update-service", "--cluster", "pushboat", "--service", "game-2048", "--desired-count", "4")
+    place.aws("ecs", "wait", "services-stable", "--cluster", "pushboat", "--services", "game-2048")
+    assert place.service()["runningCount"] == 4
+    place.aws("ecs", "update-service", "--cluster", "pushboat", "--service", "game-2048", "--desired-count", "2")
+    wait("two tasks again", lambda: place.service()["runningCount"] == 2, 30)
+
+
+@check
+def docker_pushes_where_an_engine_runs(place):
+    engine = shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
+    if not engine:
+        return "skipped: no docker engine answers here"
+    layout, _ = two_platforms(place, "docker", "docker")
+    archive = place.folder / "layouts" / "docker.tar"
+    subprocess.run(["skopeo", "--insecure-policy", "copy", f"oci:{layout.folder}",
+                    f"docker-archive:{archive}:{place.registry}/game-2048:live"], check=True, capture_output=True)
+    subprocess.run(["docker", "load", "-i", str(archive)], check=True, capture_output=True)
+    subprocess.run(["docker", "login", "--username", "AWS", "--password-stdin", place.registry], check=True,
+                   input=place.at["registry_password"].encode(), capture_output=True)
+    before = len(place.revisions())
+    subprocess.run(["docker", "push", f"{place.registry}/game-2048:live"], check=True, capture_output=True)
+    wait("one revision more", lambda: len(place.revisions()) == before + 1, 30)
+    place.aws("ecs", "wait", "services-stable", "--cluster", "pushboat", "--services", "game-2048")
+
+
+def main():
+    program = str(pathlib.Path(sys.argv[1]).resolve())
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="clients-"))
+    (folder / "layouts").mkdir()
+    place = Place(program, folder)
+    failed = skipped = 0
+    try:
+        for function in CHECKS:
+            name = function.__name__.replace("_", " ")
+            since = time.monotonic()
+            try:
+                said = function(place)
+            except Exception as error:
+                failed += 1
+                print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
+                continue
+            skipped += bool(said)
+            print(f"{'ok' if not said else said} - {name} ({time.monotonic() - since:.1f} s)", flush=True)
+    finally:
+        try:
+            place.stop()
+            print("ok - ctrl c leaves nothing behind")
+        except AssertionError as error:
+            failed += 1
+            print(f"FAILED ctrl c leaves nothing behind: {error}")
+        if failed:
+            print((folder / "local.log").read_text(errors="replace")[-4000:])
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{len(CHECKS) + 1 - failed - skipped} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+//! The AWS APIs over an empty world, served on a free port, and the real SDK in front of them.
+
+use aws_sdk_ecs::config::{Credentials, Region, SharedCredentialsProvider};
+use pushboat_aws::Aws;
+use pushboat_local::hub::Hub;
+use pushboat_local::place::{Endpoints, Place, PlaceSettings};
+use pushboat_local::world::Settings;
+use tempfile::TempDir;
+
+/// A place without functions.
+#[derive(Debug)]
+pub struct Stand {
+    pub hub: Hub,
+    pub place: Place,
+    _folder: TempDir,
+}
+
+const KEY: &str = "AKIATEST";
+const SECRET: &str = "a secret only the test knows";
+
+impl Stand {
+    #[allow(clippy::expect_used, reason = "a test without a place can only fail")]
+    pub async fn start() -> Stand {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let settings = PlaceSettings {
+            aws_port: 0,
+            registry_port: 0,
+            game_port: 0,
+            folder: folder.path().to_owned(),
+            access_key_id: KEY.into(),
+            secret_access_key: SECRET.into(),
+            registry_password: "password".into(),
+            world: Settings::default(),
+        };
+        let place = Place::start(settings, |_: &Endpoints| (Vec::new(), Vec::new()))
+            .await
+            .expect("a place");
+        Stand {
+            hub: place.hub().clone(),
+            place,
+            _folder: folder,
+        }
+    }
+
+    /// Pushboat's adapter, signing with the right key.
+    pub fn aws(&self) -> Aws {
+        self.aws_with(KEY, SECRET)
+    }
+
+    pub fn aws_with(&self, key: &str, secret: &str) -> Aws {
+        let credentials = Credentials::new(key, secret, None, None, "test");
+        Aws::new(
+            Some(Region::new("eu-central-1")),
+            SharedCredentialsProvider::new(credentials),
+            Some(format!("http://{}", self.place.endpoints().aws)),
+        )
+    }
+
+    pub async fn stop(self) {
+        self.place.shutdown().await;
+    }
+}

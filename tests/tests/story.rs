@@ -1,0 +1,240 @@
+//! Whole runs: the functions as they ship, a real registry, real processes, a real load balancer.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pushboat_cli::demo::view::{Phase, View};
+use pushboat_cli::local::{Local, stack};
+use pushboat_local::traffic::Traffic;
+use pushboat_tests::{Wishes, decisions, place, revisions, service_events};
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(60);
+
+async fn push(local: &Local, version: &str) -> String {
+    local
+        .push_version(version, &pushboat_cli::push::Quiet)
+        .await
+        .unwrap()
+        .digest
+}
+
+async fn settled_on(local: &Local, digest: &str) -> View {
+    local
+        .wait_until(SOON, |view| {
+            view.is_settled() && view.digest.as_deref() == Some(digest)
+        })
+        .await
+        .unwrap()
+}
+
+fn count(local: &Local, decision: &str) -> usize {
+    decisions(local)
+        .iter()
+        .filter(|line| line["decision"] == decision)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_deploys_under_traffic_and_no_request_is_lost() {
+    let local = place(Wishes::default()).await.unwrap();
+    let first = push(&local, "v1").await;
+    settled_on(&local, &first).await;
+
+    let traffic = Traffic::start(&local.addresses.game, 50.0, 8).unwrap();
+    let second = push(&local, "v2").await;
+    let view = settled_on(&local, &second).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let report = traffic.stop().await;
+
+    assert_eq!(report.failed, 0, "{:?}", report.first_failures);
+    assert!(report.sent >= 50, "{}", report.sent);
+    assert!(
+        report.by_version.contains_key("v1") && report.by_version.contains_key("v2"),
+        "{:?}",
+        report.by_version
+    );
+    assert_eq!(view.healthy_per_zone().into_values().collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(revisions(&local), 3, "the template's and one for each push");
+
+    // The same again: the event comes, nothing is written.
+    push(&local, "v2").await;
+    local.place.lambda().idle().await;
+    assert_eq!((revisions(&local), count(&local, "released")), (3, 2));
+    assert!(local.place.lambda().dead_letters().is_empty());
+    local.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_whose_event_is_lost_is_deployed_by_the_next_sweep() {
+    let wishes = Wishes {
+        tasks: 2,
+        sweep_every: Duration::from_secs(1),
+        lose_push_events: true,
+    };
+    let local = place(wishes).await.unwrap();
+    let digest = push(&local, "v1").await;
+    settled_on(&local, &digest).await;
+    let released: Vec<Value> = decisions(&local)
+        .into_iter()
+        .filter(|line| line["decision"] == "released")
+        .collect();
+    assert_eq!(released.len(), 1);
+    assert_eq!(released[0]["hint"], "sweep");
+    local.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_image_is_rolled_back_and_not_tried_again() {
+    let local = place(Wishes {
+        tasks: 2,
+        ..Wishes::default()
+    })
+    .await
+    .unwrap();
+    let good = push(&local, "v1").await;
+    settled_on(&local, &good).await;
+
+    // The game refuses a port that is none, so this image ends as soon as it starts.
+    let broken = push_broken(&local).await;
+    assert_ne!(good, broken);
+    let mut least_healthy = usize::MAX;
+    let rolled_back = async {
+        loop {
+            let view = local.view().unwrap();
+            let healthy = view
+                .tasks
+                .iter()
+                .filter(|task| task.phase == Phase::Healthy)
+                .count();
+            least_healthy = least_healthy.min(healthy);
+            if count(&local, "rejected") > 0 && view.is_settled() {
+                return view;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let view = tokio::time::timeout(SOON, rolled_back).await;
+    let view = view.unwrap_or_else(|_| panic!("{:#?}\n{:#?}", service_events(&local), decisions(&local)));
+    assert_eq!(view.digest.as_deref(), Some(good.as_str()));
+    assert_eq!(least_healthy, 2, "never below the minimum");
+
+    let before = revisions(&local);
+    let tick = event("sweep/tick");
+    for _ in 0..20 {
+        let answer = local
+            .place
+            .lambda()
+            .invoke_sync("sweep", tick.clone())
+            .await
+            .unwrap();
+        assert!(answer.error.is_none(), "{answer:?}");
+        let reason = answer.payload["decisions"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(reason.contains("was rejected"), "{reason}");
+    }
+    assert_eq!(revisions(&local), before);
+
+    // A newer image is another matter.
+    let fixed = push(&local, "v3").await;
+    settled_on(&local, &fixed).await;
+    local.shutdown().await;
+}
+
+/// The game under the tracked tag, with an environment in which it cannot start.
+async fn push_broken(local: &Local) -> String {
+    let source = pushboat_cli::push::Source::Game {
+        binary: pushboat_tests::game_binary().unwrap(),
+        label: "broken".to_owned(),
+        colour: Some("not a colour".to_owned()),
+        placeholder: false,
+    };
+    local
+        .push(source, &["v2", stack::TRACKED_TAG], &pushboat_cli::push::Quiet)
+        .await
+        .unwrap()
+        .digest
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_in_the_folder_ends_in_a_reason_and_none_in_a_dead_letter() {
+    let local = place(Wishes {
+        tasks: 2,
+        ..Wishes::default()
+    })
+    .await
+    .unwrap();
+    for function in ["deploy", "sweep"] {
+        let folder = events().join(function);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
+            let payload = event(&format!("{function}/{name}"));
+            let answer = local.place.lambda().invoke_sync(function, payload).await.unwrap();
+            assert!(answer.error.is_none(), "{function}/{name}: {answer:?}");
+            let decisions = answer.payload["decisions"].as_array().unwrap().clone();
+            assert!(!decisions.is_empty(), "{function}/{name} says nothing");
+            for decision in decisions {
+                assert!(
+                    !decision["reason"].as_str().unwrap().is_empty(),
+                    "{function}/{name}: {decision}"
+                );
+                assert_ne!(decision["decision"], "released", "{function}/{name}: {decision}");
+            }
+        }
+    }
+    assert_eq!(revisions(&local), 1);
+    assert!(local.place.lambda().dead_letters().is_empty());
+    local.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ended_leaves_nothing_behind() {
+    let local = place(Wishes {
+        tasks: 2,
+        ..Wishes::default()
+    })
+    .await
+    .unwrap();
+    let digest = push(&local, "v1").await;
+    settled_on(&local, &digest).await;
+    let game = local.addresses.game.trim_start_matches("http://").to_owned();
+    let children = || {
+        let ours = std::process::id().to_string();
+        let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let stats = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        // pid (name) state parent …: a name may hold spaces and parentheses.
+        let parents = stats.filter_map(|stat| {
+            stat.rsplit(')')
+                .next()?
+                .split_whitespace()
+                .nth(1)
+                .map(str::to_owned)
+        });
+        parents.filter(|parent| *parent == ours).count()
+    };
+    assert!(children() >= 2, "two tasks run");
+    let folder = local.folder().to_owned();
+    assert!(folder.is_dir());
+    local.shutdown().await;
+    assert!(!folder.exists(), "{}", folder.display());
+    assert!(std::net::TcpStream::connect(game).is_err(), "the port is closed");
+}
+
+fn events() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events")
+}
+
+fn event(name: &str) -> Value {
+    let text = std::fs::read_to_string(events().join(format!("{name}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
+}

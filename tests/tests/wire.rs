@@ -1,0 +1,69 @@
+//! The real SDK against the stand-in: what AWS refuses is refused, what it throttles is throttled.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use pushboat::cloud::{Cloud, Reference, Trouble};
+use pushboat::model::ServiceName;
+use pushboat_tests::wire::Stand;
+
+fn nobody() -> ServiceName {
+    ServiceName {
+        cluster: "pushboat".into(),
+        service: "nobody".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_and_a_wrong_secret_are_refused_as_aws_refuses_them() {
+    let stand = Stand::start().await;
+    for (key, secret, code) in [
+        (
+            "AKIAOTHER",
+            "a secret only the test knows",
+            "UnrecognizedClientException",
+        ),
+        ("AKIATEST", "a guess", "InvalidSignatureException"),
+    ] {
+        let refused = stand
+            .aws_with(key, secret)
+            .task_definition("game:1")
+            .await
+            .unwrap_err();
+        assert!(refused.message.contains(code), "{refused}");
+        assert!(!refused.retry_helps());
+    }
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_the_way_aws_says_it() {
+    let stand = Stand::start().await;
+    let aws = stand.aws();
+    let refused = aws.service(&nobody()).await.unwrap_err();
+    assert_eq!(refused.trouble, Trouble::NotFound, "{refused}");
+    stand
+        .hub
+        .with(|world| world.create_cluster("pushboat", Default::default()))
+        .unwrap();
+    assert!(
+        aws.service(&nobody()).await.unwrap().is_none(),
+        "a missing service is not an error for ECS"
+    );
+    assert!(aws.services("pushboat").await.unwrap().is_empty());
+    assert_eq!(aws.repository_uri("game").await.unwrap(), None);
+    assert!(
+        aws.image("game", &Reference::Tag("v1".into()))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let refused = aws.release(&nobody(), "game:1").await.unwrap_err();
+    assert!(refused.message.contains("Exception"), "{refused}");
+    let refused = aws.task_definition("game:1").await.unwrap_err();
+    assert!(
+        refused.message.contains("Unable to describe task definition"),
+        "{refused}"
+    );
+    assert!(aws.now().is_some(), "the time comes from AWS's answers");
+    stand.stop().await;
+}
