@@ -53,6 +53,9 @@ pub struct Place {
     /// Seconds between two sweeps; on AWS a minute
     #[arg(long, default_value_t = 60.0, value_parser = positive_seconds, value_name = "SECONDS")]
     pub sweep_seconds: f64,
+    /// Seconds that a task takes to be provisioned, so that there is something to watch; on Fargate about 20
+    #[arg(long, default_value_t = 1.5, value_parser = some_seconds, value_name = "SECONDS")]
+    pub provisioning_seconds: f64,
     /// Lose every ECR event, as AWS may: the sweep alone deploys
     #[arg(long)]
     pub lose_push_events: bool,
@@ -85,7 +88,7 @@ pub struct Push {
     pub source: String,
     #[arg(long, default_value = "game-2048", value_name = "NAME")]
     pub repository: String,
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = image_tag)]
     pub tag: String,
     /// Tag to move along: the one that services follow (an empty one: none)
     #[arg(long, default_value = crate::local::stack::TRACKED_TAG, value_name = "TAG")]
@@ -112,11 +115,26 @@ pub struct Push {
     pub place: Option<PathBuf>,
 }
 
+fn image_tag(text: &str) -> Result<String, String> {
+    let allowed = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-');
+    match (1..=128).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with(['.', '-']) {
+        true => Ok(text.to_owned()),
+        false => Err("up to 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'".to_owned()),
+    }
+}
+
 fn colour(text: &str) -> Result<String, String> {
     let is_hex = |digits: &str| digits.len() == 6 && digits.bytes().all(|it| it.is_ascii_hexdigit());
     match text.strip_prefix('#').is_some_and(is_hex) {
         true => Ok(text.to_owned()),
         false => Err("a colour as #rrggbb, such as #c2410c".to_owned()),
+    }
+}
+
+fn some_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0 to 600".to_owned()),
     }
 }
 
@@ -147,6 +165,7 @@ mod tests {
             "pushboat local --sweep-seconds NaN",
             "pushboat push game",
             "pushboat push game --tag v2 --colour red",
+            "pushboat push game --tag v/2",
             "pushboat function scale",
         ] {
             assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -298,24 +298,24 @@
       element("task").textContent = answer.task.slice(0, 8);
     }
     document.body.classList.toggle("silent", latest === null);
-    const dots = answers.map((answer) => {
-      const dot = document.createElement("i");
+    const slots = [...Array(SHOWN_ANSWERS - answers.length).fill(undefined), ...answers].map((answer) => {
+      const slot = document.createElement("i");
       if (answer === null) {
-        dot.className = "missing";
-        dot.title = "no answer";
-      } else {
-        paint(dot, answer);
-        dot.title = `${answer.label} · ${answer.zone} · ${answer.task.slice(0, 8)}`;
+        slot.className = "missing";
+        slot.title = "no answer";
+      } else if (answer) {
+        paint(slot, answer);
+        slot.title = `${answer.label} · ${answer.zone} · ${answer.task.slice(0, 8)}`;
       }
-      return dot;
+      return slot;
     });
-    element("answers").replaceChildren(...dots);
+    element("answers").replaceChildren(...slots);
     const counts = new Map();
     answers.forEach((answer) => {
       const label = answer === null ? "nobody" : answer.label;
       counts.set(label, (counts.get(label) || 0) + 1);
     });
-    element("answers").ariaLabel = [...counts].map(([label, count]) => `${count} by ${label}`).join(", ");
+    element("answers").ariaLabel = `Last answers: ${[...counts].map(([label, count]) => `${count} by ${label}`).join(", ")}`;
     drawRollout();
   }
 
@@ -323,6 +323,7 @@
     const { state, next, share } = rolloutOf(page, answers);
     const banner = element("rollout");
     banner.hidden = state === "steady";
+    element("lead").hidden = state !== "steady";
     if (state === "steady") return;
     paint(banner, next);
     banner.dataset.state = state;
@@ -349,5 +350,4 @@
   draw(null);
   drawAnswers();
   lookIn(STEADY_MILLIS);
-  board.focus({ preventScroll: true });
 })();

@@ -42,8 +42,9 @@ class Place:
         ports = ["--game-port", "0", "--aws-port", "0", "--registry-port", "0"]
         self.log = open(folder / "local.log", "wb")
         self.folder = folder
+        self.program = program
         self.process = subprocess.Popen(
-            [program, "local", "--tasks", "2", "--sweep-seconds", "3600", *ports],
+            [program, "local", "--tasks", "2", "--sweep-seconds", "3600", "--provisioning-seconds", "0.2", *ports],
             env=environment, stdout=self.log, stderr=subprocess.STDOUT,
         )
         self.book = folder / "pushboat" / "local.json"
@@ -55,6 +56,11 @@ class Place:
             AWS_DEFAULT_REGION=self.at["region"], AWS_ACCESS_KEY_ID=self.at["access_key_id"],
             AWS_SECRET_ACCESS_KEY=self.at["secret_access_key"], AWS_PAGER="",
         )
+
+    def push(self, *words):
+        """`pushboat push`, as typed in another terminal."""
+        done = subprocess.run([self.program, "push", *words, "--place", str(self.book)], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
 
     def client(self, service, **changes):
         settings = dict(
@@ -68,6 +74,11 @@ class Place:
         done = subprocess.run(["aws", *words, "--output", "json"], env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, f"aws {' '.join(words)}: {done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def pushes(self):
+        """The detail of every ECR event so far."""
+        seen = json.load(urllib.request.urlopen(self.at["control"] + "events"))
+        return [it["event"]["detail"] for it in seen if it["event"]["detail-type"] == "ECR Image Action"]
 
     def service(self):
         return self.client("ecs").describe_services(cluster="pushboat", services=["game-2048"])["services"][0]
@@ -220,6 +231,29 @@ def aws_cli_describes_what_runs(place):
 
 
 @check
+def pushboat_push_sends_the_game_and_layouts(place):
+    code, said = place.push("game", "--tag", "v1", "--label", "Second", "--colour", "#c2410c")
+    assert code == 0 and ":v1 and :live" in said, said
+    wait("the game says its label", lambda: b"Second" in urllib.request.urlopen(place.at["game"] + "/api/about").read(), 60)
+    layout, digest = two_platforms(place, "pushed", "layout")
+    code, said = place.push(str(layout.folder), "--tag", "v2")
+    assert code == 0, said
+    place.settled_on(digest)
+    before = len(place.revisions())
+    code, said = place.push("game", "--tag", "aside", "--follow", "")
+    assert code == 0 and ":live" not in said and len(place.revisions()) == before, said
+    for words, says in [
+        (["game", "--tag", "v3", "--repository", "none"], "NAME_UNKNOWN"),
+        (["/nowhere", "--tag", "v3"], "/nowhere"),
+        (["game", "--tag", "not a tag"], "up to 128 letters"),
+        ([str(layout.folder), "--tag", "v3", "--label", "x"], "--label and --colour are for the game"),
+        (["game", "--tag", "v3", "--registry", "https://example.com"], "skopeo copy"),
+    ]:
+        code, said = place.push(*words)
+        assert code in (1, 2) and says in said, (words, code, said)
+
+
+@check
 def a_missing_or_wrong_signature_is_refused(place):
     wrong = place.client("ecs", aws_secret_access_key="a guess")
     assert refused(wrong.list_clusters, "InvalidSignatureException")["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
@@ -247,7 +281,7 @@ def boto3_gets_the_errors_it_knows(place):
 @check
 def skopeo_pushes_an_index_and_exactly_one_revision_follows(place):
     layout, digest = two_platforms(place, "index", "skopeo")
-    before = len(place.revisions())
+    before, pushed_before = len(place.revisions()), len(place.pushes())
     credentials = f"AWS:{place.at['registry_password']}"
     target = f"docker://{place.registry}/game-2048:live"
     done = subprocess.run(
@@ -259,8 +293,7 @@ def skopeo_pushes_an_index_and_exactly_one_revision_follows(place):
     place.settled_on(digest)
     time.sleep(1)
     assert len(place.revisions()) == before + 1, place.revisions()
-    events = [seen["event"] for seen in json.load(urllib.request.urlopen(place.at["control"] + "events"))]
-    pushes = [e["detail"] for e in events if e["detail-type"] == "ECR Image Action" and e["detail"]["image-tag"] != "placeholder"]
+    pushes = place.pushes()[pushed_before:]
     tags = [push["image-tag"] for push in pushes]
     assert tags.count("") == 4 and tags.count("live") == 1 and tags[-1] == "live", tags
     assert pushes[-1]["image-digest"] == digest, pushes[-1]

@@ -96,6 +96,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
     Local::start(LocalSettings {
         ports: [0; 3],
         choices,
+        provisioning: Duration::from_millis(200),
         announce: false,
         game,
     })

@@ -21,7 +21,7 @@ pub fn ensure_game_binary(progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
         workspace.display()
     );
     let target = target()?;
-    let folder = workspace.join("target").join("game");
+    let folder = workspace.join("target").join("game-image");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command

@@ -41,6 +41,8 @@ pub struct Local {
 pub struct LocalSettings {
     pub ports: [u16; 3],
     pub choices: Choices,
+    /// How long a task is provisioned.
+    pub provisioning: Duration,
     /// Write the addresses where other commands find them.
     pub announce: bool,
     /// The game's binary, built.
@@ -57,6 +59,7 @@ impl LocalSettings {
                 lose_push_events: place.lose_push_events,
                 programs: Programs::OneForAll(std::env::current_exe().context("this program's own path")?),
             },
+            provisioning: Duration::from_secs_f64(place.provisioning_seconds),
             announce: true,
             game,
         })
@@ -71,7 +74,8 @@ impl Local {
             .tempdir()
             .context("a temporary folder")?;
         let (secret, password) = (secret()?, secret()?);
-        let world = Settings::default();
+        let mut world = Settings::default();
+        world.timing.provisioning_millis = i64::try_from(settings.provisioning.as_millis())?;
         let access_key_id = "AKIAPUSHBOATLOCAL".to_owned();
         let [aws_port, registry_port, game_port] = settings.ports;
         let place_settings = PlaceSettings {
@@ -263,12 +267,25 @@ pub(crate) fn decision(line: &str) -> Option<String> {
     let revision = text("revision")
         .map(|revision| format!(" as {revision}"))
         .unwrap_or_default();
+    let reason = shortened(text("reason")?);
     Some(format!(
-        "{}{service}{revision}: {} (on {})",
+        "{}{service}{revision}: {reason} (on {})",
         text("decision")?,
-        text("reason")?,
         text("hint")?
     ))
+}
+
+/// Digests with twelve of their digits: enough to tell them apart.
+fn shortened(text: &str) -> String {
+    let mut parts = text.split("sha256:");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        short.push_str("sha256:");
+        short.push_str(&part[..digits.min(12)]);
+        short.push_str(&part[digits..]);
+    }
+    short
 }
 
 /// Everything needed to use the place with ordinary clients.
@@ -328,4 +345,22 @@ fn secret() -> Result<String> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .context("/dev/urandom")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_is_told_in_a_persons_words() {
+        let digest = "ab".repeat(32);
+        let line = format!(
+            r#"{{"decision":"released","service":"c/s","reason":"a:live is newer (r@sha256:{digest})",
+                "hint":"sweep","revision":"s:2"}}"#
+        );
+        let told = "released c/s as s:2: a:live is newer (r@sha256:abababababab) (on sweep)";
+        assert_eq!(decision(&line).as_deref(), Some(told));
+        assert_eq!(decision("Error: something else"), None);
+        assert_eq!(decision(r#"{"level":"INFO"}"#), None);
+    }
 }

@@ -451,8 +451,9 @@ impl World {
                 self.roll_back(index, &to, reason, "ECS deployment rolling back");
             }
         }
+        let stopped = self.service_deployment_mut(arn).cloned().ok_or_else(not_found);
         self.settle();
-        self.service_deployment_mut(arn).cloned().ok_or_else(not_found)
+        stopped
     }
 }
 

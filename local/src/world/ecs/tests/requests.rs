@@ -33,6 +33,7 @@ fn documents_come_back_as_they_went_in() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn bad_documents_are_refused() {
     let long = "x".repeat(256);
     let digest = format!("registry/game@{DIGEST}");
@@ -305,6 +306,7 @@ fn which_updates_start_a_deployment() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn bad_services_are_refused() {
     let mut laptop = Laptop::with_service(1);
     let target = |container: &str, port, group: &str| ServiceLoadBalancer {

@@ -37,14 +37,14 @@ fn a_task_goes_through_every_state_and_tells_each() {
             "STOPPED"
         ]
     );
-    let details = laptop
+    let mut details = laptop
         .events
         .iter()
         .map(|it| &it["detail"])
         .filter(|it| it["taskArn"] == *arn);
     let versions: Vec<_> = details.clone().filter_map(|it| it["version"].as_u64()).collect();
     assert_eq!(versions, (1..=9).collect::<Vec<_>>());
-    let last = details.last().unwrap();
+    let last = details.next_back().unwrap();
     assert_eq!(last["stopCode"], "ServiceSchedulerInitiated");
     assert_eq!(last["containers"][0]["exitCode"], 143);
     assert_eq!(last["containers"][0]["imageDigest"], DIGEST);
