@@ -50,10 +50,7 @@ impl CloudError {
 
 pub type Answer<T> = Result<T, CloudError>;
 
-#[allow(
-    async_fn_in_trait,
-    reason = "implemented once for AWS and once for tests, both in this workspace"
-)]
+#[allow(async_fn_in_trait, reason = "implemented once for AWS and once for tests, both in this workspace")]
 pub trait Cloud {
     /// The `Date` of AWS's latest answer: the only clock there is.
     fn now(&self) -> Option<Timestamp>;

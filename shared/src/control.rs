@@ -4,20 +4,21 @@
 //! rejection. Nothing is remembered between calls.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::cloud::{Answer, Cloud, CloudError, Reference};
 use crate::decision::{Action, Decision};
 use crate::hint::Hint;
-use crate::model::{Outcome, Rollout, Service, ServiceName, Tags};
+use crate::model::{Rollout, Service, ServiceName, Tags};
 use crate::policy::{self, Track};
-use crate::release::{self, Candidate, Keep, Noted, Rejection, Verdict};
+use crate::release::{self, Candidate, Keep, Noted, Precedent, Rejection, Verdict};
 use crate::task_definition::TaskDefinition;
 
 /// How often one call looks at a service again after its own write. A tag that moves faster than this is the
 /// next hint's or the sweep's.
 const LOOKS: u32 = 3;
-/// A service may have 50 tags in all; this many of them may be rejections.
+/// A service may have 50 tags in all; from this many rejections on, those that are void make room.
 const REJECTIONS: usize = 20;
 /// On a failed revision: its failure has been written to the service, and when.
 pub const NOTED: &str = "pushboat:rejected";
@@ -49,14 +50,7 @@ pub async fn follow<C: Cloud>(
     hint: &Hint,
     log: &mut impl FnMut(Decision),
 ) -> Result<(), Unfinished> {
-    let mut watch = Watch {
-        cloud,
-        scope,
-        hint,
-        log,
-        looked_at: 0,
-        failures: Vec::new(),
-    };
+    let mut watch = Watch { cloud, scope, hint, log, looked_at: 0, failures: Vec::new() };
     match hint {
         Hint::Image { repository, .. } if !scope.repositories.contains(repository) => {
             watch.say(Action::Ignored, Keep::RepositoryNotAllowed(repository.clone()));
@@ -70,17 +64,11 @@ pub async fn follow<C: Cloud>(
         Hint::Service(name) => watch.named(name).await,
         Hint::Image { .. } | Hint::Everything => watch.clusters().await,
     }
-    let Watch {
-        looked_at, failures, ..
-    } = watch;
+    let Watch { looked_at, failures, .. } = watch;
     let mut worth_another_try = failures.into_iter().filter(CloudError::retry_helps);
     match worth_another_try.next() {
         None => Ok(()),
-        Some(first) => Err(Unfinished {
-            failed: 1 + worth_another_try.count(),
-            looked_at,
-            first,
-        }),
+        Some(first) => Err(Unfinished { failed: 1 + worth_another_try.count(), looked_at, first }),
     }
 }
 
@@ -139,11 +127,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         };
         match policy::tracks(&service.tags) {
             Ok(tracks) if tracks.is_empty() => {
-                self.about(
-                    name,
-                    Action::Ignored,
-                    format!("the service has no tag {}", policy::TRACK),
-                );
+                self.about(name, Action::Ignored, format!("the service has no tag {}", policy::TRACK));
             }
             Ok(tracks) => self.handle(service, &tracks).await,
             Err(error) => self.about(name, Action::Kept, error),
@@ -205,59 +189,54 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         history: &mut Option<Vec<Rollout>>,
     ) -> Answer<Verdict> {
         if !self.scope.repositories.contains(&track.repository) {
-            return Ok(Verdict::Keep(Keep::RepositoryNotAllowed(
-                track.repository.clone(),
-            )));
+            return Ok(Verdict::Keep(Keep::RepositoryNotAllowed(track.repository.clone())));
         }
         let Some(uri) = self.cloud.repository_uri(&track.repository).await? else {
             return Ok(Verdict::Keep(Keep::NoRepository(track.repository.clone())));
         };
-        let image = self
-            .cloud
-            .image(&track.repository, &Reference::Tag(track.tag.clone()))
-            .await?;
+        let image = self.cloud.image(&track.repository, &Reference::Tag(track.tag.clone())).await?;
         let candidate = match release::candidate(service, track, definition, &uri, image.as_ref()) {
             Ok(candidate) => candidate,
-            Err(keep) => return Ok(Verdict::Keep(keep)),
+            Err(verdict) => return Ok(verdict),
         };
         // Only a candidate is worth the question what became of it before.
         let history = match history {
             Some(known) => known,
             None => history.insert(self.cloud.rollouts(&service.name).await?),
         };
-        let noted = self.noted(history).await?;
-        let noted = |arn: &str| {
-            noted
-                .iter()
-                .find(|(of, _)| of == arn)
-                .map_or(Noted::Never, |(_, noted)| *noted)
+        let precedent = release::precedent(service, &candidate, history);
+        let noted = match &precedent {
+            Precedent::Failed(rollout) => self.noted(&rollout.task_definition_arn).await?,
+            _ => Noted::Never,
         };
-        Ok(release::judge(service, candidate, history, noted))
+        Ok(release::judge(candidate, precedent, noted))
     }
 
-    /// Of each failed revision, whether its failure has been written down before.
-    async fn noted(&self, history: &[Rollout]) -> Answer<Vec<(String, Noted)>> {
-        let mut noted = Vec::new();
-        for rollout in history
-            .iter()
-            .filter(|rollout| rollout.outcome == Outcome::RolledBack)
-        {
-            let definition = self.cloud.task_definition(&rollout.task_definition_arn).await?;
-            let Some(value) = definition.tags.get(NOTED) else {
-                continue;
-            };
-            let at = value
-                .split(' ')
-                .next()
-                .and_then(|at| at.parse::<Timestamp>().ok());
-            let long_ago = match (at, self.cloud.now()) {
-                (Some(at), Some(now)) => now.duration_since(at) > OVERLAP,
-                _ => false,
-            };
-            let said = if long_ago { Noted::LongAgo } else { Noted::JustNow };
-            noted.push((rollout.task_definition_arn.clone(), said));
+    /// Has the failure of this revision been written down before? A revision that can no longer be described carries
+    /// no mark.
+    async fn noted(&self, revision_arn: &str) -> Answer<Noted> {
+        let definition = match self.cloud.task_definition(revision_arn).await {
+            Ok(definition) => definition,
+            Err(error) if error.retry_helps() => return Err(error),
+            Err(_) => return Ok(Noted::Never),
+        };
+        let Some(value) = definition.tags.get(NOTED) else { return Ok(Noted::Never) };
+        let at = value.split(' ').next().and_then(|at| at.parse::<Timestamp>().ok());
+        Ok(match (at, self.cloud.now()) {
+            (Some(at), Some(now)) if now.duration_since(at) > OVERLAP => Noted::LongAgo,
+            _ => Noted::JustNow,
+        })
+    }
+
+    /// The newest revision of the family, if it is this very document: an earlier try registered it and did not get
+    /// to the service, or the owner has taken a rejection back.
+    async fn registered_before(&self, document: &Map<String, Value>) -> Answer<Option<String>> {
+        let family = document.get("family").and_then(Value::as_str).unwrap_or_default();
+        match self.cloud.task_definition(family).await {
+            Ok(newest) => Ok((newest.with_images(&[]) == *document).then_some(newest.arn)),
+            Err(error) if error.retry_helps() => Err(error),
+            Err(_) => Ok(None),
         }
-        Ok(noted)
     }
 
     async fn release(
@@ -266,10 +245,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         definition: &TaskDefinition,
         candidates: &[Candidate],
     ) -> Answer<String> {
-        let images: Vec<_> = candidates
-            .iter()
-            .map(|c| (c.container.as_str(), c.image.as_str()))
-            .collect();
+        let images: Vec<_> = candidates.iter().map(|c| (c.container.as_str(), c.image.as_str())).collect();
         let document = definition.with_images(&images);
         let mut tags = definition.tags_to_keep();
         let base = revision_name(&definition.arn).to_owned();
@@ -281,29 +257,18 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 policy::tag_value(&candidate.tagged),
             );
         }
-        let revision = self.cloud.register(&document, &tags).await?;
+        let revision = match self.registered_before(&document).await? {
+            Some(revision) => revision,
+            None => self.cloud.register(&document, &tags).await?,
+        };
         self.cloud.release(&service.name, &revision).await?;
         // What the load balancer says is for the reader of the log; a release does not fail for want of it.
-        let health = self
-            .cloud
-            .target_health(&service.target_group_arns)
-            .await
-            .unwrap_or_default();
+        let health = self.cloud.target_health(&service.target_group_arns).await.unwrap_or_default();
 
-        let tagged = candidates
-            .iter()
-            .map(|c| c.tagged.as_str())
-            .collect::<Vec<_>>()
-            .join(" and ");
-        let from = candidates
-            .iter()
-            .map(|c| c.replaces.as_str())
-            .collect::<Vec<_>>()
-            .join(" and ");
-        let reason = format!("{tagged} is newer than what the service ran ({from})");
-        let mut decision = self
-            .decision(&service.name, Action::Released, reason)
-            .with_targets(&health);
+        let tagged = candidates.iter().map(|c| c.tagged.as_str()).collect::<Vec<_>>().join(" and ");
+        let from = candidates.iter().map(|c| c.replaces.as_str()).collect::<Vec<_>>().join(" and ");
+        let reason = format!("{tagged} means another image now; the service ran {from}");
+        let mut decision = self.decision(&service.name, Action::Released, reason).with_targets(&health);
         decision.digest = candidates.first().map(|c| c.digest.to_string());
         decision.revision = Some(revision_name(&revision).to_owned());
         decision.base = Some(base);
@@ -313,11 +278,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 
     /// The service first: a crash in between leaves a rejection that is written once more, never a lost one.
     async fn reject(&mut self, service: &Service, rejection: &Rejection) -> Answer<()> {
-        let health = self
-            .cloud
-            .target_health(&service.target_group_arns)
-            .await
-            .unwrap_or_default();
+        let health = self.cloud.target_health(&service.target_group_arns).await.unwrap_or_default();
         let mut why = rejection.why.clone();
         for complaint in &health.complaints {
             why.push_str("; ");
@@ -327,49 +288,46 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let value = policy::tag_value(&format!("{at} {why}"));
         self.make_room(service).await?;
         let key = policy::rejection_key(&rejection.digest);
-        self.cloud
-            .tag(&service.arn, &Tags::from([(key, value.clone())]))
-            .await?;
+        self.cloud.tag(&service.arn, &Tags::from([(key, value.clone())])).await?;
         let noted = Tags::from([(NOTED.to_owned(), value)]);
-        self.cloud.tag(&rejection.failed_revision_arn, &noted).await?;
+        // A revision that is gone needs no mark.
+        if let Err(error) = self.cloud.tag(&rejection.failed_revision_arn, &noted).await
+            && error.retry_helps()
+        {
+            return Err(error);
+        }
 
         let reason = format!("{} failed and does not return by itself: {why}", rejection.tagged);
-        let mut decision = self
-            .decision(&service.name, Action::Rejected, reason)
-            .with_targets(&health);
+        let mut decision = self.decision(&service.name, Action::Rejected, reason).with_targets(&health);
         decision.digest = Some(rejection.digest.to_string());
         decision.revision = Some(revision_name(&rejection.failed_revision_arn).to_owned());
         (self.log)(decision);
         Ok(())
     }
 
-    /// Rejections of digests that every tracked repository has lost go first, then the oldest.
+    /// Rejections of digests that every tracked repository has lost make room. Others stay: one that is gone would
+    /// look like the owner's word that the digest may return.
     async fn make_room(&self, service: &Service) -> Answer<()> {
-        let mut rejections: Vec<_> = policy::rejections(&service.tags).collect();
+        let rejections: Vec<_> = policy::rejections(&service.tags).map(|(digest, _)| digest).collect();
         if rejections.len() < REJECTIONS {
             return Ok(());
         }
-        rejections.sort_by(|a, b| a.1.cmp(b.1));
         let tracks = policy::tracks(&service.tags).unwrap_or_default();
         let mut gone = Vec::new();
-        for (digest, _) in &rejections {
+        for digest in rejections {
             let mut exists = false;
             for track in &tracks {
                 let reference = Reference::Digest(digest.clone());
                 exists |= self.cloud.image(&track.repository, &reference).await?.is_some();
             }
             if !exists {
-                gone.push(policy::rejection_key(digest));
+                gone.push(policy::rejection_key(&digest));
             }
         }
-        if gone.is_empty() {
-            gone.extend(
-                rejections
-                    .first()
-                    .map(|(digest, _)| policy::rejection_key(digest)),
-            );
+        match gone.is_empty() {
+            true => Ok(()),
+            false => self.cloud.untag(&service.arn, &gone).await,
         }
-        self.cloud.untag(&service.arn, &gone).await
     }
 
     fn kept(&mut self, service: &Service, keep: Keep) {

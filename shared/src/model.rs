@@ -132,10 +132,7 @@ pub struct RolloutImage {
 impl RolloutImage {
     /// The digest it ran, whether the definition named it or ECS resolved it.
     pub fn ran(&self) -> Option<Digest> {
-        let named = self
-            .image
-            .split_once('@')
-            .and_then(|(_, digest)| digest.parse().ok());
+        let named = self.image.split_once('@').and_then(|(_, digest)| digest.parse().ok());
         named.or_else(|| self.digest.clone())
     }
 }

@@ -60,28 +60,15 @@ pub fn tracks(tags: &Tags) -> Result<Vec<Track>, PolicyError> {
 fn track(key: &str, container: Option<String>, value: &str) -> Result<Track, PolicyError> {
     let key = key.to_owned();
     let Some((repository, tag)) = value.split_once(':') else {
-        return Err(PolicyError::NotATrack {
-            key,
-            value: value.to_owned(),
-        });
+        return Err(PolicyError::NotATrack { key, value: value.to_owned() });
     };
     if !is_repository(repository) {
-        return Err(PolicyError::NotARepository {
-            key,
-            repository: repository.to_owned(),
-        });
+        return Err(PolicyError::NotARepository { key, repository: repository.to_owned() });
     }
     if !is_image_tag(tag) {
-        return Err(PolicyError::NotATag {
-            key,
-            tag: tag.to_owned(),
-        });
+        return Err(PolicyError::NotATag { key, tag: tag.to_owned() });
     }
-    Ok(Track {
-        container,
-        repository: repository.to_owned(),
-        tag: tag.to_owned(),
-    })
+    Ok(Track { container, repository: repository.to_owned(), tag: tag.to_owned() })
 }
 
 /// ECR's rule: lower-case words joined by `.`, `_`, `-` or `/`, 2 to 256 characters.
@@ -123,11 +110,7 @@ pub fn rejections(tags: &Tags) -> impl Iterator<Item = (Digest, &str)> {
 /// What AWS accepts as a tag value: other characters become spaces, 256 characters at most.
 pub fn tag_value(text: &str) -> String {
     let allowed = |c: char| c.is_alphanumeric() || " +-=._:/@".contains(c);
-    let cleaned: String = text
-        .chars()
-        .map(|c| if allowed(c) { c } else { ' ' })
-        .take(256)
-        .collect();
+    let cleaned: String = text.chars().map(|c| if allowed(c) { c } else { ' ' }).take(256).collect();
     cleaned.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -136,10 +119,7 @@ mod tests {
     use super::*;
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
-        pairs
-            .iter()
-            .map(|(k, v)| (k.to_string(), v.to_string()))
-            .collect()
+        pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
     }
 
     #[test]
@@ -156,22 +136,13 @@ mod tests {
         };
         assert_eq!(
             found,
-            Ok(vec![
-                track(None, "team/game-2048", "main"),
-                track(Some("sidecar"), "proxy", "v1.2")
-            ])
+            Ok(vec![track(None, "team/game-2048", "main"), track(Some("sidecar"), "proxy", "v1.2")])
         );
     }
 
     #[test]
     fn a_service_without_the_tag_is_not_ours() {
-        assert_eq!(
-            tracks(&tags(&[
-                ("pushboat:rejected:00", "x"),
-                ("pushboat:tracker", "a:b")
-            ])),
-            Ok(vec![])
-        );
+        assert_eq!(tracks(&tags(&[("pushboat:rejected:00", "x"), ("pushboat:tracker", "a:b")])), Ok(vec![]));
     }
 
     #[test]
@@ -203,23 +174,14 @@ mod tests {
             (&rejection_key(&digest), "2026-11-21T08:00:00Z tasks failed"),
             ("pushboat:rejected:zz", ""),
         ]);
-        assert_eq!(
-            rejection(&tags, &digest),
-            Some("2026-11-21T08:00:00Z tasks failed")
-        );
+        assert_eq!(rejection(&tags, &digest), Some("2026-11-21T08:00:00Z tasks failed"));
         assert_eq!(rejections(&tags).count(), 1);
-        assert!(
-            rejection_key(&digest).len() <= 128,
-            "AWS allows 128 characters in a key"
-        );
+        assert!(rejection_key(&digest).len() <= 128, "AWS allows 128 characters in a key");
     }
 
     #[test]
     fn tag_values_keep_to_the_characters_aws_allows() {
-        assert_eq!(
-            tag_value("tasks (3) failed: \"exit 1\"\n"),
-            "tasks 3 failed: exit 1"
-        );
+        assert_eq!(tag_value("tasks (3) failed: \"exit 1\"\n"), "tasks 3 failed: exit 1");
         assert_eq!(tag_value(&"x".repeat(400)).len(), 256);
     }
 }

@@ -1,8 +1,9 @@
 //! Which image should a service run, and why not another? A pure function of what was observed.
 //!
 //! ```text
-//!  candidate(service, track, definition, image)      what the tag means now, if the service does not run it yet
-//!      └─► judge(candidate, history)                 unless that very digest has failed here before
+//!  candidate    what the tag means now, if the service does not run it yet
+//!  precedent    what became of that digest here before
+//!  judge        release it, keep what runs, or reject the digest
 //! ```
 
 use thiserror::Error;
@@ -42,23 +43,11 @@ pub enum Keep {
     #[error(
         "the container '{container}' runs {runs}, which is not of {uri}; name it with pushboat:track:{container} to replace it"
     )]
-    ForeignRegistry {
-        container: String,
-        runs: String,
-        uri: String,
-    },
+    ForeignRegistry { container: String, runs: String, uri: String },
     #[error("{tagged} is {digest}, which {standing}")]
-    Current {
-        tagged: String,
-        digest: Digest,
-        standing: Standing,
-    },
+    Current { tagged: String, digest: Digest, standing: Standing },
     #[error("{tagged} is {digest}, which was rejected: {why}")]
-    Rejected {
-        tagged: String,
-        digest: Digest,
-        why: String,
-    },
+    Rejected { tagged: String, digest: Digest, why: String },
     #[error("{tagged} was released a moment ago, but ECS does not show it yet; the next sweep looks again")]
     NotVisibleYet { tagged: String },
 }
@@ -94,6 +83,18 @@ pub enum Noted {
     LongAgo,
 }
 
+impl From<Keep> for Verdict {
+    fn from(keep: Keep) -> Verdict {
+        Verdict::Keep(keep)
+    }
+}
+
+impl From<EditError> for Verdict {
+    fn from(error: EditError) -> Verdict {
+        Verdict::Keep(error.into())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Keep(Keep),
@@ -118,31 +119,23 @@ pub fn candidate(
     definition: &TaskDefinition,
     repository_uri: &str,
     image: Option<&Image>,
-) -> Result<Candidate, Keep> {
+) -> Result<Candidate, Verdict> {
     let tagged = format!("{}:{}", track.repository, track.tag);
     let image = image.ok_or_else(|| Keep::NoImage(tagged.clone()))?;
     let (container, current) = definition.container(track.container.as_deref(), &track.repository)?;
     if track.container.is_none() && current.name != repository_uri {
-        return Err(Keep::ForeignRegistry {
+        return Err(Verdict::Keep(Keep::ForeignRegistry {
             container: container.to_owned(),
             runs: current.name.to_owned(),
             uri: repository_uri.to_owned(),
-        });
+        }));
     }
     let digest = image.digest.clone();
     if current.name == repository_uri && current.digest.as_ref() == Some(&digest) {
-        return Err(Keep::Current {
-            tagged,
-            digest,
-            standing: standing(service),
-        });
+        return Err(at_it_already(service, tagged, digest));
     }
     if let Some(why) = policy::rejection(&service.tags, &digest) {
-        return Err(Keep::Rejected {
-            tagged,
-            digest,
-            why: why.to_owned(),
-        });
+        return Err(Verdict::Keep(Keep::Rejected { tagged, digest, why: why.to_owned() }));
     }
     let replaces = match (&current.digest, current.tag) {
         (Some(digest), _) => format!("{}@{digest}", current.name),
@@ -158,6 +151,22 @@ pub fn candidate(
     })
 }
 
+/// The service is at the digest already. Where its roll-out has failed and stays, the digest is rejected all the
+/// same: it must not come back once the service has moved on.
+fn at_it_already(service: &Service, tagged: String, digest: Digest) -> Verdict {
+    let standing = standing(service);
+    let failed = service.primary.as_ref().filter(|_| standing == Standing::FailedInPlace);
+    match failed {
+        Some(primary) if policy::rejection(&service.tags, &digest).is_none() => Verdict::Reject(Rejection {
+            digest,
+            tagged,
+            why: primary.reason.clone(),
+            failed_revision_arn: service.task_definition_arn.clone(),
+        }),
+        _ => Verdict::Keep(Keep::Current { tagged, digest, standing }),
+    }
+}
+
 fn standing(service: &Service) -> Standing {
     match service.primary.as_ref().map(|primary| primary.state) {
         Some(RolloutState::Failed) => Standing::FailedInPlace,
@@ -166,51 +175,49 @@ fn standing(service: &Service) -> Standing {
     }
 }
 
-/// The verdict over a candidate, by what became of that digest in this service. `noted` says of a failed revision
-/// whether its failure has been written down before.
-pub fn judge(
-    service: &Service,
-    candidate: Candidate,
-    history: &[Rollout],
-    noted: impl Fn(&str) -> Noted,
-) -> Verdict {
+/// What became of a candidate's digest in this service before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precedent<'a> {
+    /// Nothing that would speak against it.
+    None,
+    /// The service runs it: its definition names a tag, and ECS has resolved that to this digest.
+    Runs(Standing),
+    /// Its latest roll-out that came to an end was rolled back.
+    Failed(&'a Rollout),
+}
+
+pub fn precedent<'a>(service: &Service, candidate: &Candidate, history: &'a [Rollout]) -> Precedent<'a> {
     let ran = |rollout: &Rollout| {
-        let of_container = rollout
-            .images
-            .iter()
-            .find(|image| image.container == candidate.container);
-        of_container.and_then(|image| image.ran()) == Some(candidate.digest.clone())
+        let of_container = rollout.images.iter().find(|image| image.container == candidate.container);
+        of_container.and_then(|image| image.ran()).as_ref() == Some(&candidate.digest)
     };
-    // A task definition that names a tag says nothing about the digest; the latest roll-out to it does.
-    let latest = history
-        .iter()
-        .find(|rollout| rollout.task_definition_arn == service.task_definition_arn);
+    let latest = history.iter().find(|rollout| rollout.task_definition_arn == service.task_definition_arn);
     if latest.is_some_and(|rollout| ran(rollout) && rollout.outcome != Outcome::RolledBack) {
-        let standing = standing(service);
-        return Verdict::Keep(Keep::Current {
-            tagged: candidate.tagged,
-            digest: candidate.digest,
-            standing,
-        });
+        return Precedent::Runs(standing(service));
     }
     let telling = |rollout: &&Rollout| matches!(rollout.outcome, Outcome::RolledBack | Outcome::Successful);
-    let latest = history.iter().filter(telling).find(|rollout| ran(rollout));
-    let Some(failed) = latest.filter(|rollout| rollout.outcome == Outcome::RolledBack) else {
-        return Verdict::Release(candidate);
-    };
-    match noted(&failed.task_definition_arn) {
-        Noted::Never => Verdict::Reject(Rejection {
-            digest: candidate.digest,
-            tagged: candidate.tagged,
+    match history.iter().filter(telling).find(|rollout| ran(rollout)) {
+        Some(failed) if failed.outcome == Outcome::RolledBack => Precedent::Failed(failed),
+        _ => Precedent::None,
+    }
+}
+
+/// The verdict over a candidate. `noted` is of the precedent's revision.
+pub fn judge(candidate: Candidate, precedent: Precedent<'_>, noted: Noted) -> Verdict {
+    let Candidate { tagged, digest, .. } = &candidate;
+    let (tagged, digest) = (tagged.clone(), digest.clone());
+    match (precedent, noted) {
+        (Precedent::Runs(standing), _) => Verdict::Keep(Keep::Current { tagged, digest, standing }),
+        (Precedent::Failed(failed), Noted::Never) => Verdict::Reject(Rejection {
+            digest,
+            tagged,
             why: failed.reason.clone(),
             failed_revision_arn: failed.task_definition_arn.clone(),
         }),
-        Noted::JustNow => Verdict::Keep(Keep::Rejected {
-            tagged: candidate.tagged,
-            digest: candidate.digest,
-            why: failed.reason.clone(),
-        }),
-        Noted::LongAgo => Verdict::Release(candidate),
+        (Precedent::Failed(failed), Noted::JustNow) => {
+            Verdict::Keep(Keep::Rejected { tagged, digest, why: failed.reason.clone() })
+        }
+        (Precedent::Failed(_), Noted::LongAgo) | (Precedent::None, _) => Verdict::Release(candidate),
     }
 }
 

@@ -34,9 +34,7 @@ pub struct TaskDefinition {
 /// Environment values must not reach a log by way of `{:?}`.
 impl std::fmt::Debug for TaskDefinition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TaskDefinition")
-            .field("arn", &self.arn)
-            .finish_non_exhaustive()
+        f.debug_struct("TaskDefinition").field("arn", &self.arn).finish_non_exhaustive()
     }
 }
 
@@ -75,26 +73,14 @@ impl<'a> ImageName<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EditError {
     #[error("{arn} has no container named '{container}'; it has {there}")]
-    NoSuchContainer {
-        arn: String,
-        container: String,
-        there: String,
-    },
+    NoSuchContainer { arn: String, container: String, there: String },
     #[error("no container of {arn} runs an image of the repository '{repository}'; they run {there}")]
-    NoMatchingContainer {
-        arn: String,
-        repository: String,
-        there: String,
-    },
+    NoMatchingContainer { arn: String, repository: String, there: String },
     #[error(
         "{count} containers of {arn} run images of the repository '{repository}': name the one to update with the tag \
          pushboat:track:<container>"
     )]
-    Ambiguous {
-        arn: String,
-        repository: String,
-        count: usize,
-    },
+    Ambiguous { arn: String, repository: String, count: usize },
     #[error("{arn} is not a task definition: {what}")]
     NotADocument { arn: String, what: &'static str },
 }
@@ -141,14 +127,8 @@ impl TaskDefinition {
 
     /// Every container's name and image.
     fn containers(&self) -> Result<Vec<(&str, &str)>, EditError> {
-        let wrong = |what| EditError::NotADocument {
-            arn: self.arn.clone(),
-            what,
-        };
-        let list = self
-            .document
-            .get("containerDefinitions")
-            .and_then(Value::as_array);
+        let wrong = |what| EditError::NotADocument { arn: self.arn.clone(), what };
+        let list = self.document.get("containerDefinitions").and_then(Value::as_array);
         let list = list.ok_or_else(|| wrong("it has no list containerDefinitions"))?;
         list.iter()
             .map(|container| {
@@ -163,9 +143,7 @@ impl TaskDefinition {
     pub fn with_images(&self, images: &[(&str, &str)]) -> Map<String, Value> {
         let mut document = self.document.clone();
         document.retain(|member, _| !RESPONSE_ONLY.contains(&member.as_str()));
-        let containers = document
-            .get_mut("containerDefinitions")
-            .and_then(Value::as_array_mut);
+        let containers = document.get_mut("containerDefinitions").and_then(Value::as_array_mut);
         for definition in containers.into_iter().flatten() {
             let name = definition.get("name").and_then(Value::as_str);
             if let Some((_, image)) = images.iter().find(|(container, _)| Some(*container) == name) {
@@ -178,18 +156,14 @@ impl TaskDefinition {
     /// The tags a copy keeps: not AWS's own, which nobody may write, and not what was said of the old release.
     pub fn tags_to_keep(&self) -> Tags {
         let ours = |key: &str| key.starts_with("pushboat:");
-        let kept = self
-            .tags
-            .iter()
-            .filter(|(key, _)| !is_reserved(key) && !ours(key));
+        let kept = self.tags.iter().filter(|(key, _)| !is_reserved(key) && !ours(key));
         kept.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 }
 
 /// AWS refuses tags whose key begins with `aws:`, in any case.
 fn is_reserved(key: &str) -> bool {
-    key.get(..4)
-        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+    key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
 }
 
 #[cfg(test)]

@@ -37,16 +37,10 @@ impl Settings {
             let value = std::env::var(name).unwrap_or_default();
             let words = value.split(',').map(str::trim).filter(|word| !word.is_empty());
             let words: Vec<_> = words.map(str::to_owned).collect();
-            if words.is_empty() {
-                Err(SettingsError::Missing(name))
-            } else {
-                Ok(words)
-            }
+            if words.is_empty() { Err(SettingsError::Missing(name)) } else { Ok(words) }
         };
-        let scope = Scope {
-            clusters: list("PUSHBOAT_CLUSTERS")?,
-            repositories: list("PUSHBOAT_REPOSITORIES")?,
-        };
+        let scope =
+            Scope { clusters: list("PUSHBOAT_CLUSTERS")?, repositories: list("PUSHBOAT_REPOSITORIES")? };
         Ok(Settings { scope })
     }
 }
@@ -66,9 +60,7 @@ impl Aws {
     pub async fn from_env() -> Aws {
         let region = EnvironmentVariableRegionProvider::new().region().await;
         let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        let endpoint = std::env::var("AWS_ENDPOINT_URL")
-            .ok()
-            .filter(|url| !url.is_empty());
+        let endpoint = std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
         Aws::new(region, credentials, endpoint)
     }
 
@@ -86,16 +78,12 @@ impl Aws {
             .operation_attempt_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(15))
             .build();
-        let mut config = SdkConfig::builder()
-            .region(region)
-            .credentials_provider(credentials);
+        let mut config = SdkConfig::builder().region(region).credentials_provider(credentials);
         config.set_endpoint_url(endpoint);
         let config = config
             .behavior_version(BehaviorVersion::latest())
             .http_client(https)
-            .sleep_impl(SharedAsyncSleep::new(
-                aws_smithy_async::rt::sleep::TokioSleep::new(),
-            ))
+            .sleep_impl(SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
             .time_source(aws_smithy_async::time::SystemTimeSource::new())
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts)
@@ -103,14 +91,10 @@ impl Aws {
         let clock = Clock::default();
         Aws {
             ecs: aws_sdk_ecs::Client::from_conf(
-                aws_sdk_ecs::config::Builder::from(&config)
-                    .interceptor(clock.clone())
-                    .build(),
+                aws_sdk_ecs::config::Builder::from(&config).interceptor(clock.clone()).build(),
             ),
             ecr: aws_sdk_ecr::Client::from_conf(
-                aws_sdk_ecr::config::Builder::from(&config)
-                    .interceptor(clock.clone())
-                    .build(),
+                aws_sdk_ecr::config::Builder::from(&config).interceptor(clock.clone()).build(),
             ),
             elbv2: aws_sdk_elasticloadbalancingv2::Client::from_conf(
                 aws_sdk_elasticloadbalancingv2::config::Builder::from(&config)
@@ -129,32 +113,17 @@ impl Aws {
             let _ = self.find_repository_uri(repository).await;
         }
         if let Some(cluster) = scope.clusters.first() {
-            let _ = self
-                .ecs
-                .list_services()
-                .cluster(cluster)
-                .max_results(1)
-                .send()
-                .await;
+            let _ = self.ecs.list_services().cluster(cluster).max_results(1).send().await;
         }
     }
 
     pub(crate) fn known_uri(&self, repository: &str) -> Option<String> {
-        let known = self
-            .repository_uris
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        known
-            .iter()
-            .find(|(name, _)| name == repository)
-            .map(|(_, uri)| uri.clone())
+        let known = self.repository_uris.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(name, _)| name == repository).map(|(_, uri)| uri.clone())
     }
 
     pub(crate) fn remember_uri(&self, repository: &str, uri: &str) {
-        let mut known = self
-            .repository_uris
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.repository_uris.lock().unwrap_or_else(PoisonError::into_inner);
         known.push((repository.to_owned(), uri.to_owned()));
     }
 

@@ -12,21 +12,13 @@ impl Aws {
         if let Some(known) = self.known_uri(repository) {
             return Ok(Some(known));
         }
-        let answer = self
-            .ecr
-            .describe_repositories()
-            .repository_names(repository)
-            .send()
-            .await;
+        let answer = self.ecr.describe_repositories().repository_names(repository).send().await;
         let answer = match answer.map_err(|error| trouble("DescribeRepositories", repository, error)) {
             Ok(answer) => answer,
             Err(error) if error.trouble == Trouble::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let uri = answer
-            .repositories()
-            .first()
-            .and_then(|found| found.repository_uri());
+        let uri = answer.repositories().first().and_then(|found| found.repository_uri());
         let uri = uri.ok_or_else(|| incomplete("DescribeRepositories", repository, "repositoryUri"))?;
         self.remember_uri(repository, uri);
         Ok(Some(uri.to_owned()))
@@ -34,25 +26,13 @@ impl Aws {
 
     pub(crate) async fn find_image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>> {
         let (id, subject) = match reference {
-            Reference::Tag(tag) => (
-                ImageIdentifier::builder().image_tag(tag),
-                format!("{repository}:{tag}"),
-            ),
-            Reference::Digest(digest) => (
-                ImageIdentifier::builder().image_digest(digest.as_str()),
-                format!("{repository}@{digest}"),
-            ),
+            Reference::Tag(tag) => (ImageIdentifier::builder().image_tag(tag), format!("{repository}:{tag}")),
+            Reference::Digest(digest) => {
+                (ImageIdentifier::builder().image_digest(digest.as_str()), format!("{repository}@{digest}"))
+            }
         };
-        let request = self
-            .ecr
-            .describe_images()
-            .repository_name(repository)
-            .image_ids(id.build());
-        let answer = match request
-            .send()
-            .await
-            .map_err(|error| trouble("DescribeImages", &subject, error))
-        {
+        let request = self.ecr.describe_images().repository_name(repository).image_ids(id.build());
+        let answer = match request.send().await.map_err(|error| trouble("DescribeImages", &subject, error)) {
             Ok(answer) => answer,
             Err(error) if error.trouble == Trouble::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -61,9 +41,8 @@ impl Aws {
             return Ok(None);
         };
         let digest = found.image_digest().and_then(|digest| digest.parse().ok());
-        let pushed_at = found
-            .image_pushed_at()
-            .and_then(|at| pushboat::Timestamp::from_second(at.secs()).ok());
+        let pushed_at =
+            found.image_pushed_at().and_then(|at| pushboat::Timestamp::from_second(at.secs()).ok());
         Ok(Some(Image {
             repository: repository.to_owned(),
             digest: digest.ok_or_else(|| incomplete("DescribeImages", &subject, "imageDigest"))?,

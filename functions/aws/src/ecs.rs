@@ -1,5 +1,6 @@
 //! ECS: services, task definitions and roll-outs.
 
+use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
 use pushboat::cloud::{Answer, Cloud, Reference};
 use pushboat::model::{
@@ -24,13 +25,7 @@ impl Cloud for Aws {
     }
 
     async fn services(&self, cluster: &str) -> Answer<Vec<Service>> {
-        let mut pages = self
-            .ecs
-            .list_services()
-            .cluster(cluster)
-            .max_results(100)
-            .into_paginator()
-            .send();
+        let mut pages = self.ecs.list_services().cluster(cluster).max_results(100).into_paginator().send();
         let mut arns = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| trouble("ListServices", cluster, error))?;
@@ -44,35 +39,22 @@ impl Cloud for Aws {
     }
 
     async fn service(&self, name: &ServiceName) -> Answer<Option<Service>> {
-        let services = self
-            .describe_services(&name.cluster, std::slice::from_ref(&name.service))
-            .await?;
+        let services = self.describe_services(&name.cluster, std::slice::from_ref(&name.service)).await?;
         Ok(services.into_iter().next())
     }
 
     async fn task_definition(&self, arn: &str) -> Answer<TaskDefinition> {
         let body = ReadBody::default();
-        let request = self
-            .ecs
-            .describe_task_definition()
-            .task_definition(arn)
-            .include(TaskDefinitionField::Tags);
+        let request =
+            self.ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags);
         let answer = request.customize().interceptor(body.clone()).send().await;
         let answer = answer.map_err(|error| trouble("DescribeTaskDefinition", arn, error))?;
         let document = match body.object().and_then(|mut body| body.remove("taskDefinition")) {
             Some(Value::Object(document)) => document,
             _ => return Err(incomplete("DescribeTaskDefinition", arn, "taskDefinition")),
         };
-        let arn = document
-            .get("taskDefinitionArn")
-            .and_then(Value::as_str)
-            .unwrap_or(arn)
-            .to_owned();
-        Ok(TaskDefinition {
-            arn,
-            document,
-            tags: tags(answer.tags()),
-        })
+        let arn = document.get("taskDefinitionArn").and_then(Value::as_str).unwrap_or(arn).to_owned();
+        Ok(TaskDefinition { arn, document, tags: tags(answer.tags()) })
     }
 
     async fn repository_uri(&self, repository: &str) -> Answer<Option<String>> {
@@ -85,11 +67,7 @@ impl Cloud for Aws {
 
     async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>> {
         let subject = service.to_string();
-        let request = self
-            .ecs
-            .list_service_deployments()
-            .cluster(&service.cluster)
-            .service(&service.service);
+        let request = self.ecs.list_service_deployments().cluster(&service.cluster).service(&service.service);
         let answer = request.max_results(ROLLOUTS).send().await;
         let answer = answer.map_err(|error| trouble("ListServiceDeployments", &subject, error))?;
         let mut briefs = answer.service_deployments().to_vec();
@@ -105,16 +83,10 @@ impl Cloud for Aws {
         if targets.is_empty() {
             return Ok(Vec::new());
         }
-        let request = self
-            .ecs
-            .describe_service_revisions()
-            .set_service_revision_arns(Some(targets));
+        let request = self.ecs.describe_service_revisions().set_service_revision_arns(Some(targets));
         let answer = request.send().await;
         let answer = answer.map_err(|error| trouble("DescribeServiceRevisions", &subject, error))?;
-        Ok(briefs
-            .iter()
-            .filter_map(|brief| rollout(brief, answer.service_revisions()))
-            .collect())
+        Ok(briefs.iter().filter_map(|brief| rollout(brief, answer.service_revisions())).collect())
     }
 
     async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth> {
@@ -122,18 +94,11 @@ impl Cloud for Aws {
     }
 
     async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {
-        let family = document
-            .get("family")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let family = document.get("family").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut body = document.clone();
         // An empty list of tags is not the same as none.
         if !tags.is_empty() {
-            let list = tags
-                .iter()
-                .map(|(key, value)| json!({"key": key, "value": value}))
-                .collect();
+            let list = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
             body.insert("tags".to_owned(), Value::Array(list));
         }
         let body = WriteBody::new(&body).map_err(|error| pushboat::cloud::CloudError {
@@ -143,88 +108,47 @@ impl Cloud for Aws {
             message: "the document is not JSON".to_owned(),
             source: Some(Box::new(error)),
         })?;
-        let answer = self
-            .ecs
-            .register_task_definition()
-            .family(&family)
-            .customize()
-            .interceptor(body)
-            .send()
-            .await;
+        // There is no client token: asking twice registers twice. Whoever tries again looks first.
+        let once = aws_sdk_ecs::config::Builder::new().retry_config(RetryConfig::disabled());
+        let request = self.ecs.register_task_definition().family(&family).customize();
+        let answer = request.interceptor(body).config_override(once).send().await;
         let answer = answer.map_err(|error| trouble("RegisterTaskDefinition", &family, error))?;
-        let arn = answer
-            .task_definition()
-            .and_then(sdk::TaskDefinition::task_definition_arn);
+        let arn = answer.task_definition().and_then(sdk::TaskDefinition::task_definition_arn);
         arn.map(str::to_owned)
             .ok_or_else(|| incomplete("RegisterTaskDefinition", &family, "taskDefinitionArn"))
     }
 
     async fn release(&self, service: &ServiceName, task_definition_arn: &str) -> Answer<()> {
-        let request = self
-            .ecs
-            .update_service()
-            .cluster(&service.cluster)
-            .service(&service.service);
+        let request = self.ecs.update_service().cluster(&service.cluster).service(&service.service);
         let answer = request.task_definition(task_definition_arn).send().await;
-        answer
-            .map(drop)
-            .map_err(|error| trouble("UpdateService", &service.to_string(), error))
+        answer.map(drop).map_err(|error| trouble("UpdateService", &service.to_string(), error))
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
-        let tags = tags
-            .iter()
-            .map(|(key, value)| sdk::Tag::builder().key(key).value(value).build())
-            .collect();
-        let answer = self
-            .ecs
-            .tag_resource()
-            .resource_arn(arn)
-            .set_tags(Some(tags))
-            .send()
-            .await;
-        answer
-            .map(drop)
-            .map_err(|error| trouble("TagResource", arn, error))
+        let tags =
+            tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
+        let answer = self.ecs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
+        answer.map(drop).map_err(|error| trouble("TagResource", arn, error))
     }
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
-        let request = self
-            .ecs
-            .untag_resource()
-            .resource_arn(arn)
-            .set_tag_keys(Some(keys.to_vec()));
-        request
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| trouble("UntagResource", arn, error))
+        let request = self.ecs.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.to_vec()));
+        request.send().await.map(drop).map_err(|error| trouble("UntagResource", arn, error))
     }
 }
 
 impl Aws {
     /// Those that are there: a missing one is not an error for ECS, and not in the answer.
     async fn describe_services(&self, cluster: &str, services: &[String]) -> Answer<Vec<Service>> {
-        let request = self
-            .ecs
-            .describe_services()
-            .cluster(cluster)
-            .include(ServiceField::Tags);
+        let request = self.ecs.describe_services().cluster(cluster).include(ServiceField::Tags);
         let answer = request.set_services(Some(services.to_vec())).send().await;
         let answer = answer.map_err(|error| trouble("DescribeServices", cluster, error))?;
-        Ok(answer
-            .services()
-            .iter()
-            .filter_map(|found| service(cluster, found))
-            .collect())
+        Ok(answer.services().iter().filter_map(|found| service(cluster, found)).collect())
     }
 }
 
 fn service(cluster: &str, found: &sdk::Service) -> Option<Service> {
-    let name = ServiceName {
-        cluster: cluster.to_owned(),
-        service: found.service_name()?.to_owned(),
-    };
+    let name = ServiceName { cluster: cluster.to_owned(), service: found.service_name()?.to_owned() };
     Some(Service {
         name,
         arn: found.service_arn()?.to_owned(),
@@ -267,9 +191,7 @@ fn deployment(found: &sdk::Deployment) -> Deployment {
 
 fn rollout(brief: &sdk::ServiceDeploymentBrief, revisions: &[sdk::ServiceRevision]) -> Option<Rollout> {
     let target = brief.target_service_revision_arn();
-    let revision = revisions
-        .iter()
-        .find(|revision| revision.service_revision_arn() == target)?;
+    let revision = revisions.iter().find(|revision| revision.service_revision_arn() == target)?;
     let images = revision.container_images().iter().map(|image| RolloutImage {
         container: image.container_name().unwrap_or_default().to_owned(),
         image: image.image().unwrap_or_default().to_owned(),
@@ -290,10 +212,7 @@ fn rollout(brief: &sdk::ServiceDeploymentBrief, revisions: &[sdk::ServiceRevisio
             }
             _ => Outcome::UnderWay,
         },
-        reason: brief
-            .status_reason()
-            .unwrap_or("its deployment was rolled back")
-            .to_owned(),
+        reason: brief.status_reason().unwrap_or("its deployment was rolled back").to_owned(),
         task_definition_arn: revision.task_definition().unwrap_or_default().to_owned(),
         images: images.collect(),
     })

@@ -11,17 +11,10 @@ impl Aws {
     pub(crate) async fn find_target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth> {
         let mut health = TargetHealth::default();
         for arn in target_group_arns {
-            let answer = self
-                .elbv2
-                .describe_target_health()
-                .target_group_arn(arn)
-                .send()
-                .await;
+            let answer = self.elbv2.describe_target_health().target_group_arn(arn).send().await;
             let answer = answer.map_err(|error| trouble("DescribeTargetHealth", arn, error))?;
-            for target in answer
-                .target_health_descriptions()
-                .iter()
-                .filter_map(|target| target.target_health())
+            for target in
+                answer.target_health_descriptions().iter().filter_map(|target| target.target_health())
             {
                 match target.state() {
                     Some(TargetHealthStateEnum::Draining) => continue,

@@ -18,29 +18,17 @@ where
         SdkError::ServiceError(answer) => {
             let code = answer.err().code().unwrap_or("an error without a code");
             let words = answer.err().message().unwrap_or("without a message");
-            (
-                kind(code, answer.raw().status().as_u16()),
-                format!("{code}: {words}"),
-            )
+            (kind(code, answer.raw().status().as_u16()), format!("{code}: {words}"))
         }
         SdkError::TimeoutError(_) => (Trouble::Unavailable, "no answer in time".to_owned()),
         SdkError::DispatchFailure(failure) => {
             let cause = failure.as_connector_error().map(|error| chain(error));
-            (
-                Trouble::Unavailable,
-                cause.unwrap_or_else(|| "the request could not be sent".to_owned()),
-            )
+            (Trouble::Unavailable, cause.unwrap_or_else(|| "the request could not be sent".to_owned()))
         }
         SdkError::ResponseError(_) => (Trouble::Unavailable, "the answer could not be read".to_owned()),
         other => (Trouble::Refused, chain(other)),
     };
-    CloudError {
-        operation,
-        subject: subject.to_owned(),
-        trouble,
-        message,
-        source: Some(Box::new(error)),
-    }
+    CloudError { operation, subject: subject.to_owned(), trouble, message, source: Some(Box::new(error)) }
 }
 
 /// An answer of the right status that lacks what it must have.

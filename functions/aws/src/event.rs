@@ -29,10 +29,7 @@ pub enum Ignored {
     #[error("the event is of region '{theirs}', this is {ours}")]
     OtherRegion { theirs: String, ours: String },
     #[error("this function has no use for '{detail_type}' from '{source_name}'")]
-    OtherKind {
-        detail_type: String,
-        source_name: String,
-    },
+    OtherKind { detail_type: String, source_name: String },
     #[error("the detail of the event cannot be read: {0}")]
     Detail(String),
     #[error("the image action is {0}, not PUSH")]
@@ -62,10 +59,9 @@ impl Home {
     pub fn of_function(arn: &str) -> Result<Home, Ignored> {
         let mut parts = arn.split(':').skip(3);
         match (parts.next(), parts.next()) {
-            (Some(region), Some(account)) if !region.is_empty() && !account.is_empty() => Ok(Home {
-                account: account.to_owned(),
-                region: region.to_owned(),
-            }),
+            (Some(region), Some(account)) if !region.is_empty() && !account.is_empty() => {
+                Ok(Home { account: account.to_owned(), region: region.to_owned() })
+            }
             _ => Err(Ignored::NoHome(arn.to_owned())),
         }
     }
@@ -95,26 +91,17 @@ fn local_event(payload: Value, home: &Home) -> Result<EventBridgeEvent<Value>, I
         serde_json::from_value(payload).map_err(|error| Ignored::NotAnEvent(error.to_string()))?;
     let account = event.account.clone().unwrap_or_default();
     if account != home.account {
-        return Err(Ignored::OtherAccount {
-            theirs: account,
-            ours: home.account.clone(),
-        });
+        return Err(Ignored::OtherAccount { theirs: account, ours: home.account.clone() });
     }
     let region = event.region.clone().unwrap_or_default();
     if region != home.region {
-        return Err(Ignored::OtherRegion {
-            theirs: region,
-            ours: home.region.clone(),
-        });
+        return Err(Ignored::OtherRegion { theirs: region, ours: home.region.clone() });
     }
     Ok(event)
 }
 
 fn other_kind(event: &EventBridgeEvent<Value>) -> Ignored {
-    Ignored::OtherKind {
-        detail_type: event.detail_type.clone(),
-        source_name: event.source.clone(),
-    }
+    Ignored::OtherKind { detail_type: event.detail_type.clone(), source_name: event.source.clone() }
 }
 
 fn pushed(detail: Value) -> Result<Hint, Ignored> {
@@ -134,10 +121,7 @@ fn pushed(detail: Value) -> Result<Hint, Ignored> {
         return Err(Ignored::NoRepository);
     }
     match action.image_tag {
-        Some(tag) if !tag.is_empty() => Ok(Hint::Image {
-            repository: action.repository_name,
-            tag,
-        }),
+        Some(tag) if !tag.is_empty() => Ok(Hint::Image { repository: action.repository_name, tag }),
         _ => Err(Ignored::NoTag),
     }
 }
@@ -149,10 +133,7 @@ fn deployed(event: &EventBridgeEvent<Value>) -> Result<Hint, Ignored> {
         let mut path = arn.split(':').nth(5)?.strip_prefix("service/")?.split('/');
         let (cluster, service) = (path.next()?, path.next()?);
         let whole = path.next().is_none() && !cluster.is_empty() && !service.is_empty();
-        whole.then(|| ServiceName {
-            cluster: cluster.to_owned(),
-            service: service.to_owned(),
-        })
+        whole.then(|| ServiceName { cluster: cluster.to_owned(), service: service.to_owned() })
     });
     service.map(Hint::Service).ok_or(Ignored::NoService)
 }

@@ -24,10 +24,7 @@ pub async fn run(translate: Translate) -> Result<(), Error> {
         let request_id = event.context.request_id.clone();
         let home = Home::of_function(&event.context.invoked_function_arn);
         let hint = home.and_then(|home| translate(event.payload, &home));
-        answer(aws, settings, hint, &mut |decision| {
-            println!("{}", line(decision, &request_id))
-        })
-        .await
+        answer(aws, settings, hint, &mut |decision| println!("{}", line(decision, &request_id))).await
     }))
     .await
 }

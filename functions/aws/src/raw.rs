@@ -96,9 +96,7 @@ impl Intercept for WriteBody {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
-        request
-            .headers_mut()
-            .insert("content-length", self.0.len().to_string());
+        request.headers_mut().insert("content-length", self.0.len().to_string());
         *request.body_mut() = SdkBody::from(self.0.clone());
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::cloud::Trouble;
-use crate::model::{Digest, Image, RolloutImage, ServiceStatus, TargetHealth};
+use crate::model::{Digest, Image, Outcome, RolloutImage, ServiceStatus, TargetHealth};
 
 const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
 
@@ -29,16 +29,11 @@ struct Fake {
 }
 
 fn digest(letter: char) -> Digest {
-    format!("sha256:{}", letter.to_string().repeat(64))
-        .parse()
-        .unwrap()
+    format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
 }
 
 fn name(service: &str) -> ServiceName {
-    ServiceName {
-        cluster: "pushboat".into(),
-        service: service.into(),
-    }
+    ServiceName { cluster: "pushboat".into(), service: service.into() }
 }
 
 impl Fake {
@@ -66,18 +61,12 @@ impl Fake {
 
     fn define(&self, arn: &str, image: &str) {
         let document = json!({"family": "game", "containerDefinitions": [{"name": "web", "image": image}]});
-        let Value::Object(document) = document else {
-            unreachable!()
-        };
+        let Value::Object(document) = document else { unreachable!() };
         let tags = Tags::from([
             ("team".into(), "arcade".into()),
             ("aws:cloudformation:stack-name".into(), "s".into()),
         ]);
-        self.definitions.borrow_mut().push(TaskDefinition {
-            arn: arn.into(),
-            document,
-            tags,
-        });
+        self.definitions.borrow_mut().push(TaskDefinition { arn: arn.into(), document, tags });
     }
 
     fn check(&self, operation: &'static str) -> Answer<()> {
@@ -91,6 +80,21 @@ impl Fake {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// By ARN, or the newest of a family.
+    fn find(&self, reference: &str) -> Answer<TaskDefinition> {
+        let definitions = self.definitions.borrow();
+        let family = |definition: &&TaskDefinition| definition.document["family"] == reference;
+        let found = definitions.iter().find(|definition| definition.arn == reference);
+        let found = found.or_else(|| definitions.iter().rev().find(family));
+        found.cloned().ok_or_else(|| CloudError {
+            operation: "DescribeTaskDefinition",
+            subject: reference.into(),
+            trouble: Trouble::Refused,
+            message: "Unable to describe task definition.".into(),
+            source: None,
+        })
     }
 
     fn writes(&self) -> Vec<String> {
@@ -111,23 +115,12 @@ impl Cloud for Fake {
 
     async fn service(&self, name: &ServiceName) -> Answer<Option<Service>> {
         self.check("DescribeServices")?;
-        Ok(self
-            .services
-            .borrow()
-            .iter()
-            .find(|service| service.name == *name)
-            .cloned())
+        Ok(self.services.borrow().iter().find(|service| service.name == *name).cloned())
     }
 
     async fn task_definition(&self, arn: &str) -> Answer<TaskDefinition> {
         self.check("DescribeTaskDefinition")?;
-        Ok(self
-            .definitions
-            .borrow()
-            .iter()
-            .find(|definition| definition.arn == arn)
-            .expect(arn)
-            .clone())
+        self.find(arn)
     }
 
     async fn repository_uri(&self, repository: &str) -> Answer<Option<String>> {
@@ -156,24 +149,13 @@ impl Cloud for Fake {
 
     async fn target_health(&self, _: &[String]) -> Answer<TargetHealth> {
         self.check("DescribeTargetHealth")?;
-        Ok(TargetHealth {
-            healthy: 1,
-            registered: 2,
-            complaints: vec!["Health checks failed".into()],
-        })
+        Ok(TargetHealth { healthy: 1, registered: 2, complaints: vec!["Health checks failed".into()] })
     }
 
     async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {
         self.check("RegisterTaskDefinition")?;
-        let arn = format!(
-            "arn:aws:ecs:eu:1:task-definition/game:{}",
-            self.definitions.borrow().len() + 1
-        );
-        let definition = TaskDefinition {
-            arn: arn.clone(),
-            document: document.clone(),
-            tags: tags.clone(),
-        };
+        let arn = format!("arn:aws:ecs:eu:1:task-definition/game:{}", self.definitions.borrow().len() + 1);
+        let definition = TaskDefinition { arn: arn.clone(), document: document.clone(), tags: tags.clone() };
         self.definitions.borrow_mut().push(definition);
         self.writes.borrow_mut().push("register".into());
         Ok(arn)
@@ -196,19 +178,10 @@ impl Cloud for Fake {
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
         self.check("TagResource")?;
         self.writes.borrow_mut().push(format!("tag {arn}"));
-        for service in self
-            .services
-            .borrow_mut()
-            .iter_mut()
-            .filter(|service| service.arn == arn)
-        {
+        for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
             service.tags.extend(tags.clone());
         }
-        for definition in self
-            .definitions
-            .borrow_mut()
-            .iter_mut()
-            .filter(|definition| definition.arn == arn)
+        for definition in self.definitions.borrow_mut().iter_mut().filter(|definition| definition.arn == arn)
         {
             definition.tags.extend(tags.clone());
         }
@@ -216,15 +189,8 @@ impl Cloud for Fake {
     }
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
-        self.writes
-            .borrow_mut()
-            .push(format!("untag {} of {arn}", keys.len()));
-        for service in self
-            .services
-            .borrow_mut()
-            .iter_mut()
-            .filter(|service| service.arn == arn)
-        {
+        self.writes.borrow_mut().push(format!("untag {} of {arn}", keys.len()));
+        for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
             service.tags.retain(|key, _| !keys.contains(key));
         }
         Ok(())
@@ -232,17 +198,11 @@ impl Cloud for Fake {
 }
 
 fn scope() -> Scope {
-    Scope {
-        clusters: vec!["pushboat".into()],
-        repositories: vec!["game".into()],
-    }
+    Scope { clusters: vec!["pushboat".into()], repositories: vec!["game".into()] }
 }
 
 fn pushed() -> Hint {
-    Hint::Image {
-        repository: "game".into(),
-        tag: "main".into(),
-    }
+    Hint::Image { repository: "game".into(), tag: "main".into() }
 }
 
 async fn follow_all(cloud: &Fake, hint: &Hint) -> (Vec<Decision>, Result<(), Unfinished>) {
@@ -265,10 +225,7 @@ async fn a_push_registers_once_updates_once_and_looks_again() {
 
     let definitions = cloud.definitions.borrow();
     let new = definitions.last().unwrap();
-    assert_eq!(
-        new.document["containerDefinitions"][0]["image"],
-        format!("{URI}@{}", digest('b'))
-    );
+    assert_eq!(new.document["containerDefinitions"][0]["image"], format!("{URI}@{}", digest('b')));
     let expected = Tags::from([
         ("team".into(), "arcade".into()),
         ("pushboat:base".into(), "web:1".into()),
@@ -303,10 +260,7 @@ async fn a_tag_that_moved_during_the_write_is_caught_by_the_second_look() {
     let cloud = Fake::new(&[("web", "game:main")], 'b');
     *cloud.moves_on_release.borrow_mut() = Some(("game:main".into(), digest('c')));
     let (decisions, _) = follow_all(&cloud, &pushed()).await;
-    assert_eq!(
-        actions(&decisions),
-        [Action::Released, Action::Released, Action::Kept]
-    );
+    assert_eq!(actions(&decisions), [Action::Released, Action::Released, Action::Kept]);
     assert_eq!(decisions[1].digest.as_deref(), Some(digest('c').as_str()));
 }
 
@@ -324,11 +278,8 @@ async fn a_write_that_is_not_visible_yet_is_not_repeated() {
 async fn a_digest_that_was_rolled_back_is_rejected_and_stays_out_until_released() {
     let cloud = Fake::new(&[("web", "game:main")], 'b');
     cloud.define("game:bad", &format!("{URI}@{}", digest('b')));
-    let images = vec![RolloutImage {
-        container: "web".into(),
-        image: format!("{URI}@{}", digest('b')),
-        digest: None,
-    }];
+    let images =
+        vec![RolloutImage { container: "web".into(), image: format!("{URI}@{}", digest('b')), digest: None }];
     cloud.rollouts.borrow_mut().push(Rollout {
         arn: "r".into(),
         outcome: Outcome::RolledBack,
@@ -339,16 +290,10 @@ async fn a_digest_that_was_rolled_back_is_rejected_and_stays_out_until_released(
 
     let (decisions, _) = follow_all(&cloud, &Hint::Service(name("web"))).await;
     assert_eq!(actions(&decisions), [Action::Rejected]);
-    assert_eq!(
-        cloud.writes(),
-        ["tag arn:aws:ecs:eu:1:service/pushboat/web", "tag game:bad"]
-    );
+    assert_eq!(cloud.writes(), ["tag arn:aws:ecs:eu:1:service/pushboat/web", "tag game:bad"]);
     let key = policy::rejection_key(&digest('b'));
     let value = cloud.services.borrow()[0].tags[&key].clone();
-    assert_eq!(
-        value,
-        "2026-11-21T08:00:00Z tasks failed to start Health checks failed"
-    );
+    assert_eq!(value, "2026-11-21T08:00:00Z tasks failed to start Health checks failed");
 
     for _ in 0..20 {
         let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
@@ -368,20 +313,15 @@ async fn a_digest_that_was_rolled_back_is_rejected_and_stays_out_until_released(
 }
 
 #[tokio::test]
-async fn the_oldest_rejection_makes_room_for_the_twenty_first() {
+async fn only_rejections_of_digests_that_are_gone_make_room() {
     let cloud = Fake::new(&[("web", "game:main")], 'b');
     for number in 0..REJECTIONS {
         let old: Digest = format!("sha256:{number:064x}").parse().unwrap();
-        cloud
-            .images
-            .borrow_mut()
-            .insert(format!("game:old{number}"), old.clone());
-        let at = format!("2026-01-{:02}T00:00:00Z x", number + 1);
+        cloud.images.borrow_mut().insert(format!("game:old{number}"), old.clone());
         cloud.services.borrow_mut()[0]
             .tags
-            .insert(policy::rejection_key(&old), at);
+            .insert(policy::rejection_key(&old), "2026-01-01T00:00:00Z x".into());
     }
-    let service = cloud.services.borrow()[0].clone();
     let mut log = |_| ();
     let (scope, hint) = (scope(), pushed());
     let watch = Watch {
@@ -392,44 +332,41 @@ async fn the_oldest_rejection_makes_room_for_the_twenty_first() {
         looked_at: 0,
         failures: Vec::new(),
     };
-    watch.make_room(&service).await.unwrap();
-    let oldest = policy::rejection_key(&format!("sha256:{:064x}", 0).parse().unwrap());
-    assert!(!cloud.services.borrow()[0].tags.contains_key(&oldest));
-    assert_eq!(
-        policy::rejections(&cloud.services.borrow()[0].tags).count(),
-        REJECTIONS - 1
-    );
-
-    // What the registry has lost goes first, however young.
-    cloud.images.borrow_mut().remove("game:old7");
-    cloud.services.borrow_mut()[0]
-        .tags
-        .insert(oldest.clone(), "2026-01-01T00:00:00Z x".into());
     let service = cloud.services.borrow()[0].clone();
-    cloud
-        .images
-        .borrow_mut()
-        .insert("game:old0".into(), format!("sha256:{:064x}", 0).parse().unwrap());
+    watch.make_room(&service).await.unwrap();
+    assert!(cloud.writes().is_empty(), "a rejection that holds is not forgotten");
+
+    cloud.images.borrow_mut().remove("game:old7");
     watch.make_room(&service).await.unwrap();
     let left = cloud.services.borrow()[0].tags.clone();
-    assert!(left.contains_key(&oldest));
-    assert!(!left.contains_key(&policy::rejection_key(
-        &format!("sha256:{:064x}", 7).parse().unwrap()
-    )));
+    assert_eq!(policy::rejections(&left).count(), REJECTIONS - 1);
+    assert!(!left.contains_key(&policy::rejection_key(&format!("sha256:{:064x}", 7).parse().unwrap())));
+}
+
+#[tokio::test]
+async fn a_release_that_never_reached_the_service_is_not_registered_again() {
+    for trouble in [Trouble::Refused, Trouble::Unavailable] {
+        let cloud = Fake::new(&[("web", "game:main")], 'b');
+        *cloud.failing.borrow_mut() = Some(("UpdateService", trouble));
+        for _ in 0..20 {
+            let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
+            assert_eq!(actions(&decisions), [Action::Failed]);
+        }
+        assert_eq!(cloud.writes(), ["register"]);
+        *cloud.failing.borrow_mut() = None;
+        let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
+        assert_eq!(actions(&decisions), [Action::Released, Action::Kept]);
+        assert_eq!(cloud.writes(), ["release pushboat/web"]);
+    }
 }
 
 #[tokio::test]
 async fn two_tracks_of_one_service_make_one_revision() {
     let cloud = Fake::new(&[("web", "game:main")], 'b');
-    cloud.services.borrow_mut()[0]
-        .tags
-        .insert("pushboat:track:log".into(), "game:log".into());
+    cloud.services.borrow_mut()[0].tags.insert("pushboat:track:log".into(), "game:log".into());
     cloud.images.borrow_mut().insert("game:log".into(), digest('d'));
     let log = json!({"name": "log", "image": "public.ecr.aws/log:1"});
-    cloud.definitions.borrow_mut()[0].document["containerDefinitions"]
-        .as_array_mut()
-        .unwrap()
-        .push(log);
+    cloud.definitions.borrow_mut()[0].document["containerDefinitions"].as_array_mut().unwrap().push(log);
     follow_all(&cloud, &Hint::Everything).await.1.unwrap();
     assert_eq!(cloud.writes(), ["register", "release pushboat/web"]);
     let definitions = cloud.definitions.borrow();
@@ -470,30 +407,15 @@ async fn one_services_trouble_is_not_anothers() {
     cloud.services.borrow_mut()[0].status = ServiceStatus::Draining;
     let (decisions, result) = follow_all(&cloud, &pushed()).await;
     assert!(result.is_ok());
-    assert_eq!(
-        actions(&decisions),
-        [Action::Kept, Action::Released, Action::Kept]
-    );
+    assert_eq!(actions(&decisions), [Action::Kept, Action::Released, Action::Kept]);
 }
 
 #[tokio::test]
 async fn what_is_not_allowed_is_not_looked_at() {
-    let cloud = Fake::new(
-        &[("web", "game:main"), ("wide", "secret:main"), ("odd", "nonsense")],
-        'a',
-    );
-    let foreign = Hint::Image {
-        repository: "secret".into(),
-        tag: "main".into(),
-    };
-    let elsewhere = Hint::Service(ServiceName {
-        cluster: "other".into(),
-        service: "web".into(),
-    });
-    for (hint, says) in [
-        (foreign, "'secret' is not one"),
-        (elsewhere, "'other' is not one"),
-    ] {
+    let cloud = Fake::new(&[("web", "game:main"), ("wide", "secret:main"), ("odd", "nonsense")], 'a');
+    let foreign = Hint::Image { repository: "secret".into(), tag: "main".into() };
+    let elsewhere = Hint::Service(ServiceName { cluster: "other".into(), service: "web".into() });
+    for (hint, says) in [(foreign, "'secret' is not one"), (elsewhere, "'other' is not one")] {
         let (decisions, _) = follow_all(&cloud, &hint).await;
         assert_eq!(actions(&decisions), [Action::Ignored]);
         assert!(decisions[0].reason.contains(says), "{}", decisions[0].reason);

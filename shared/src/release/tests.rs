@@ -6,9 +6,7 @@ use crate::model::{Deployment, RolloutImage, ServiceName, Tags};
 const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
 
 fn digest(letter: char) -> Digest {
-    format!("sha256:{}", letter.to_string().repeat(64))
-        .parse()
-        .unwrap()
+    format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
 }
 
 fn pinned(letter: char) -> String {
@@ -17,10 +15,7 @@ fn pinned(letter: char) -> String {
 
 fn service() -> Service {
     Service {
-        name: ServiceName {
-            cluster: "pushboat".into(),
-            service: "game".into(),
-        },
+        name: ServiceName { cluster: "pushboat".into(), service: "game".into() },
         arn: "arn:service".into(),
         status: ServiceStatus::Active,
         desired_count: 4,
@@ -34,58 +29,40 @@ fn service() -> Service {
 }
 
 fn track(container: Option<&str>) -> Track {
-    Track {
-        container: container.map(str::to_owned),
-        repository: "game".into(),
-        tag: "main".into(),
-    }
+    Track { container: container.map(str::to_owned), repository: "game".into(), tag: "main".into() }
 }
 
 fn definition(image: &str) -> TaskDefinition {
     let document = json!({"family": "game", "containerDefinitions": [{"name": "web", "image": image}]});
-    let serde_json::Value::Object(document) = document else {
-        unreachable!()
-    };
-    TaskDefinition {
-        arn: "game:1".into(),
-        document,
-        tags: Tags::new(),
-    }
+    let serde_json::Value::Object(document) = document else { unreachable!() };
+    TaskDefinition { arn: "game:1".into(), document, tags: Tags::new() }
 }
 
 fn image(letter: char) -> Image {
-    Image {
-        repository: "game".into(),
-        digest: digest(letter),
-        tags: vec!["main".into()],
-        pushed_at: None,
-    }
+    Image { repository: "game".into(), digest: digest(letter), tags: vec!["main".into()], pushed_at: None }
 }
 
 fn rollout(arn: &str, definition: &str, outcome: Outcome, image: &str) -> Rollout {
-    let images = vec![RolloutImage {
-        container: "web".into(),
-        image: image.into(),
-        digest: None,
-    }];
+    let images = vec![RolloutImage { container: "web".into(), image: image.into(), digest: None }];
     let reason = "tasks failed to start".into();
-    Rollout {
-        arn: arn.into(),
-        outcome,
-        reason,
-        task_definition_arn: definition.into(),
-        images,
-    }
+    Rollout { arn: arn.into(), outcome, reason, task_definition_arn: definition.into(), images }
 }
 
-fn decide(service: &Service, runs: &str, tag_means: Option<char>) -> Result<Candidate, Keep> {
-    candidate(
-        service,
-        &track(None),
-        &definition(runs),
-        URI,
-        tag_means.map(image).as_ref(),
-    )
+fn decide(service: &Service, runs: &str, tag_means: Option<char>) -> Result<Candidate, Verdict> {
+    candidate(service, &track(None), &definition(runs), URI, tag_means.map(image).as_ref())
+}
+
+fn settle(service: &Service, candidate: Candidate, history: &[Rollout], noted: Noted) -> Verdict {
+    let precedent = precedent(service, &candidate, history);
+    judge(candidate, precedent, noted)
+}
+
+/// The reason of a verdict to keep.
+fn kept(result: Result<Candidate, Verdict>) -> Keep {
+    match result {
+        Err(Verdict::Keep(keep)) => keep,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -97,25 +74,20 @@ fn a_tag_that_means_another_digest_is_a_candidate() {
     }
 }
 
+fn at(state: RolloutState) -> Service {
+    let reason = "tasks failed to start".into();
+    let primary = Deployment { id: "d".into(), task_definition_arn: "game:1".into(), state, reason };
+    Service { primary: Some(primary), ..service() }
+}
+
 #[test]
 fn the_digest_that_runs_is_never_registered_again() {
     for (state, expected) in [
         (RolloutState::Completed, Standing::Runs),
         (RolloutState::Unknown, Standing::Runs),
         (RolloutState::InProgress, Standing::RollingOut),
-        (RolloutState::Failed, Standing::FailedInPlace),
     ] {
-        let primary = Deployment {
-            id: "d".into(),
-            task_definition_arn: "game:1".into(),
-            state,
-            reason: String::new(),
-        };
-        let service = Service {
-            primary: Some(primary),
-            ..service()
-        };
-        let Err(Keep::Current { standing, .. }) = decide(&service, &pinned('a'), Some('a')) else {
+        let Keep::Current { standing, .. } = kept(decide(&at(state), &pinned('a'), Some('a'))) else {
             panic!("{state:?}");
         };
         assert_eq!(standing, expected);
@@ -123,29 +95,27 @@ fn the_digest_that_runs_is_never_registered_again() {
 }
 
 #[test]
+fn a_digest_that_failed_and_stays_is_rejected_once() {
+    let mut service = at(RolloutState::Failed);
+    let Err(Verdict::Reject(rejection)) = decide(&service, &pinned('a'), Some('a')) else { panic!() };
+    assert_eq!(
+        (rejection.why.as_str(), rejection.failed_revision_arn.as_str()),
+        ("tasks failed to start", "game:1")
+    );
+    service.tags.insert(policy::rejection_key(&digest('a')), "noted".into());
+    let keep = kept(decide(&service, &pinned('a'), Some('a')));
+    assert!(matches!(keep, Keep::Current { standing: Standing::FailedInPlace, .. }), "{keep:?}");
+    // Once the service has moved on, the tag keeps it out.
+    let keep = kept(decide(&service, &pinned('b'), Some('a')));
+    assert!(matches!(keep, Keep::Rejected { .. }), "{keep:?}");
+}
+
+#[test]
 fn what_must_not_be_touched_is_said_first() {
     for (service, says) in [
-        (
-            Service {
-                status: ServiceStatus::Draining,
-                ..service()
-            },
-            "DRAINING",
-        ),
-        (
-            Service {
-                status: ServiceStatus::Inactive,
-                ..service()
-            },
-            "INACTIVE",
-        ),
-        (
-            Service {
-                managed_by_ecs: true,
-                ..service()
-            },
-            "Express",
-        ),
+        (Service { status: ServiceStatus::Draining, ..service() }, "DRAINING"),
+        (Service { status: ServiceStatus::Inactive, ..service() }, "INACTIVE"),
+        (Service { managed_by_ecs: true, ..service() }, "Express"),
     ] {
         assert!(may_be_touched(&service).unwrap_err().to_string().contains(says));
     }
@@ -154,23 +124,15 @@ fn what_must_not_be_touched_is_said_first() {
 
 #[test]
 fn each_reason_to_keep_is_said_in_words() {
-    let rejected = Service {
-        tags: Tags::from([(policy::rejection_key(&digest('b')), "exit 1".into())]),
-        ..service()
-    };
-    for (kept, says) in [
-        (decide(&service(), &pinned('a'), None), "no image game:main"),
-        (
-            decide(&service(), "elsewhere/other:1", Some('b')),
-            "no container of game:1 runs an image",
-        ),
-        (
-            decide(&service(), "9.dkr.ecr.eu.amazonaws.com/game:1", Some('b')),
-            "which is not of 1.dkr",
-        ),
-        (decide(&rejected, &pinned('a'), Some('b')), "was rejected: exit 1"),
+    let rejected =
+        Service { tags: Tags::from([(policy::rejection_key(&digest('b')), "exit 1".into())]), ..service() };
+    for (keep, says) in [
+        (kept(decide(&service(), &pinned('a'), None)), "no image game:main"),
+        (kept(decide(&service(), "elsewhere/other:1", Some('b'))), "no container of game:1 runs an image"),
+        (kept(decide(&service(), "9.dkr.ecr.eu.amazonaws.com/game:1", Some('b'))), "which is not of 1.dkr"),
+        (kept(decide(&rejected, &pinned('a'), Some('b'))), "was rejected: exit 1"),
     ] {
-        let error = kept.unwrap_err().to_string();
+        let error = keep.to_string();
         assert!(error.contains(says), "{error}");
     }
 }
@@ -181,12 +143,7 @@ fn a_named_container_is_replaced_whatever_it_ran() {
     let found = candidate(&service(), &track(Some("web")), &runs, URI, Some(&image('b'))).unwrap();
     assert_eq!(found.image, pinned('b'));
     let missing = candidate(&service(), &track(Some("db")), &runs, URI, Some(&image('b')));
-    assert!(
-        missing
-            .unwrap_err()
-            .to_string()
-            .contains("no container named 'db'")
-    );
+    assert!(kept(missing).to_string().contains("no container named 'db'"));
 }
 
 #[test]
@@ -201,29 +158,13 @@ fn only_the_latest_telling_roll_out_of_a_digest_counts() {
         (vec![of(RolledBack, 'b')], Noted::LongAgo, "release"),
         (vec![of(RolledBack, 'c')], Noted::Never, "release"),
         (vec![of(Stopped, 'b')], Noted::Never, "release"),
-        (
-            vec![of(Stopped, 'b'), of(RolledBack, 'b')],
-            Noted::Never,
-            "reject",
-        ),
-        (
-            vec![of(Successful, 'b'), of(RolledBack, 'b')],
-            Noted::Never,
-            "release",
-        ),
-        (
-            vec![of(RolledBack, 'b'), of(Successful, 'b')],
-            Noted::Never,
-            "reject",
-        ),
-        (
-            vec![of(Successful, 'a'), of(RolledBack, 'b')],
-            Noted::Never,
-            "reject",
-        ),
+        (vec![of(Stopped, 'b'), of(RolledBack, 'b')], Noted::Never, "reject"),
+        (vec![of(Successful, 'b'), of(RolledBack, 'b')], Noted::Never, "release"),
+        (vec![of(RolledBack, 'b'), of(Successful, 'b')], Noted::Never, "reject"),
+        (vec![of(Successful, 'a'), of(RolledBack, 'b')], Noted::Never, "reject"),
     ] {
         let candidate = decide(&service, &pinned('a'), Some('b')).unwrap();
-        let verdict = match judge(&service, candidate, &history, |_| noted) {
+        let verdict = match settle(&service, candidate, &history, noted) {
             Verdict::Release(_) => "release",
             Verdict::Reject(_) => "reject",
             Verdict::Keep(_) => "keep",
@@ -238,20 +179,15 @@ fn a_tag_that_ecs_has_already_resolved_to_the_digest_is_current() {
     let mut running = rollout("r", "game:1", Outcome::Successful, &format!("{URI}:main"));
     running.images[0].digest = Some(digest('b'));
     let candidate = decide(&service, &format!("{URI}:main"), Some('b')).unwrap();
-    let verdict = judge(&service, candidate, &[running], |_| Noted::Never);
-    assert!(
-        matches!(verdict, Verdict::Keep(Keep::Current { .. })),
-        "{verdict:?}"
-    );
+    let verdict = settle(&service, candidate, &[running], Noted::Never);
+    assert!(matches!(verdict, Verdict::Keep(Keep::Current { .. })), "{verdict:?}");
 }
 
 #[test]
 fn a_rejection_carries_the_reason_and_the_revision_that_failed() {
     let candidate = decide(&service(), &pinned('a'), Some('b')).unwrap();
     let history = [rollout("r", "game:9", Outcome::RolledBack, &pinned('b'))];
-    let Verdict::Reject(rejection) = judge(&service(), candidate, &history, |_| Noted::Never) else {
-        panic!()
-    };
+    let Verdict::Reject(rejection) = settle(&service(), candidate, &history, Noted::Never) else { panic!() };
     assert_eq!(rejection.failed_revision_arn, "game:9");
     assert_eq!(rejection.why, "tasks failed to start");
 }

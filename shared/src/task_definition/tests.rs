@@ -6,21 +6,12 @@ use super::*;
 const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 fn definition(document: Value) -> TaskDefinition {
-    let Value::Object(document) = document else {
-        panic!("an object")
-    };
-    TaskDefinition {
-        arn: "game:7".into(),
-        document,
-        tags: Tags::new(),
-    }
+    let Value::Object(document) = document else { panic!("an object") };
+    TaskDefinition { arn: "game:7".into(), document, tags: Tags::new() }
 }
 
 fn containers(list: &[(&str, &str)]) -> TaskDefinition {
-    let list: Vec<_> = list
-        .iter()
-        .map(|(name, image)| json!({"name": name, "image": image}))
-        .collect();
+    let list: Vec<_> = list.iter().map(|(name, image)| json!({"name": name, "image": image})).collect();
     definition(json!({ "family": "game", "containerDefinitions": list }))
 }
 
@@ -32,20 +23,8 @@ fn an_image_name_is_read_whatever_it_carries() {
         ("team/app:1", "team/app", "team/app", Some("1"), false),
         ("localhost/app", "localhost/app", "app", None, false),
         ("127.0.0.1:5000/game", "127.0.0.1:5000/game", "game", None, false),
-        (
-            "127.0.0.1:5000/a/b:v1",
-            "127.0.0.1:5000/a/b",
-            "a/b",
-            Some("v1"),
-            false,
-        ),
-        (
-            "1.dkr.ecr.eu.amazonaws.com/game@{D}",
-            "1.dkr.ecr.eu.amazonaws.com/game",
-            "game",
-            None,
-            true,
-        ),
+        ("127.0.0.1:5000/a/b:v1", "127.0.0.1:5000/a/b", "a/b", Some("v1"), false),
+        ("1.dkr.ecr.eu.amazonaws.com/game@{D}", "1.dkr.ecr.eu.amazonaws.com/game", "game", None, true),
         (
             "1.dkr.ecr.eu.amazonaws.com/game:v1@{D}",
             "1.dkr.ecr.eu.amazonaws.com/game",
@@ -57,11 +36,7 @@ fn an_image_name_is_read_whatever_it_carries() {
     ] {
         let image = image.replace("{D}", DIGEST);
         let parsed = ImageName::parse(&image);
-        assert_eq!(
-            (parsed.name, parsed.repository(), parsed.tag),
-            (name, repository, tag),
-            "{image}"
-        );
+        assert_eq!((parsed.name, parsed.repository(), parsed.tag), (name, repository, tag), "{image}");
         assert_eq!(parsed.digest.is_some(), pinned, "{image}");
     }
 }
@@ -71,11 +46,7 @@ fn the_container_is_the_one_whose_image_comes_from_the_repository() {
     let two = containers(&[("log", "public.ecr.aws/fluentbit:2"), ("web", "host:1/game:v1")]);
     let (name, image) = two.container(None, "game").unwrap();
     assert_eq!((name, image.tag), ("web", Some("v1")));
-    assert_eq!(
-        two.container(Some("log"), "game").unwrap().0,
-        "log",
-        "a named one may run anything"
-    );
+    assert_eq!(two.container(Some("log"), "game").unwrap().0, "log", "a named one may run anything");
 }
 
 #[test]
@@ -90,18 +61,8 @@ fn a_container_that_is_missing_or_not_clear_is_refused_in_words() {
             "no container of game:7 runs an image of the repository 'other'; they run game, game",
         ),
         (&two, None, "game", "2 containers of game:7 run images"),
-        (
-            &definition(json!({})),
-            None,
-            "game",
-            "no list containerDefinitions",
-        ),
-        (
-            &definition(json!({"containerDefinitions": [{"image": "x"}]})),
-            None,
-            "x",
-            "has no name",
-        ),
+        (&definition(json!({})), None, "game", "no list containerDefinitions"),
+        (&definition(json!({"containerDefinitions": [{"image": "x"}]})), None, "x", "has no name"),
     ] {
         let error = definition.container(named, repository).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
@@ -128,13 +89,7 @@ fn exactly_the_nine_response_only_members_are_dropped() {
 #[test]
 fn tags_of_aws_and_of_the_old_release_are_not_copied() {
     let mut base = containers(&[("web", "game:1")]);
-    for key in [
-        "aws:cloudformation:stack-name",
-        "AWS:x",
-        "team",
-        "pushboat:digest",
-        "pushboat:template",
-    ] {
+    for key in ["aws:cloudformation:stack-name", "AWS:x", "team", "pushboat:digest", "pushboat:template"] {
         base.tags.insert(key.into(), "v".into());
     }
     assert_eq!(base.tags_to_keep().into_keys().collect::<Vec<_>>(), ["team"]);
