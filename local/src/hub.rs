@@ -18,13 +18,7 @@ pub struct Hub {
 impl Hub {
     pub fn new(world: World) -> (Hub, mpsc::UnboundedReceiver<Effect>) {
         let (effects, receiver) = mpsc::unbounded_channel();
-        (
-            Hub {
-                world: Arc::new(Mutex::new(world)),
-                effects,
-            },
-            receiver,
-        )
+        (Hub { world: Arc::new(Mutex::new(world)), effects }, receiver)
     }
 
     /// The wall clock, the only one in this crate.

@@ -57,16 +57,12 @@ async fn dead_letters(State(inspect): State<Inspect>) -> Json<Value> {
 async fn redrive(State(inspect): State<Inspect>, Path(request_id): Path<String>) -> Response {
     match inspect.lambda.redrive(&request_id) {
         Ok(request_id) => (StatusCode::ACCEPTED, Json(json!({ "requestId": request_id }))).into_response(),
-        Err(error @ InvokeError::DeadLetterNotFound(_)) => (
-            StatusCode::NOT_FOUND,
-            Json(json!({ "message": error.to_string() })),
-        )
-            .into_response(),
-        Err(error) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({ "message": error.to_string() })),
-        )
-            .into_response(),
+        Err(error @ InvokeError::DeadLetterNotFound(_)) => {
+            (StatusCode::NOT_FOUND, Json(json!({ "message": error.to_string() }))).into_response()
+        }
+        Err(error) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "message": error.to_string() }))).into_response()
+        }
     }
 }
 

@@ -93,26 +93,15 @@ impl Place {
         let (aws_listener, aws) = open(settings.aws_port).await?;
         let (registry_listener, registry_address) = open(settings.registry_port).await?;
         let (game_listener, game) = open(settings.game_port).await?;
-        let endpoints = Endpoints {
-            aws,
-            registry: registry_address,
-            game,
-        };
+        let endpoints = Endpoints { aws, registry: registry_address, game };
         let (functions, rules) = deployed(&endpoints);
 
         let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
-        let world = Settings {
-            registry_host: registry_address.to_string(),
-            ..settings.world
-        };
+        let world = Settings { registry_host: registry_address.to_string(), ..settings.world };
         let (hub, effects) = Hub::new(World::new(world, Hub::now()));
         let blobs = settings.folder.join("blobs");
         let blobs = BlobStore::new(&blobs).map_err(|error| PlaceError::Folder(blobs, error))?;
-        let registry = Registry {
-            hub: hub.clone(),
-            blobs,
-            password: settings.registry_password.clone(),
-        };
+        let registry = Registry { hub: hub.clone(), blobs, password: settings.registry_password.clone() };
         let runner = RunnerSettings {
             work_dir: settings.folder.join("tasks"),
             region: region.clone(),
@@ -138,19 +127,11 @@ impl Place {
         );
 
         let (stop, stopped) = watch::channel(false);
-        let inspect = Inspect {
-            lambda: lambda.clone(),
-            bus: bus.clone(),
-            tasks: tasks.clone(),
-        };
+        let inspect = Inspect { lambda: lambda.clone(), bus: bus.clone(), tasks: tasks.clone() };
         let aws_router = inspect::router(inspect).merge(wire::router(wire.clone()));
         let running = vec![
             tokio::spawn(serve(aws_listener, aws_router, stopped.clone())),
-            tokio::spawn(serve(
-                registry_listener,
-                registry::router(registry),
-                stopped.clone(),
-            )),
+            tokio::spawn(serve(registry_listener, registry::router(registry), stopped.clone())),
             tokio::spawn(carry_out(effects, tasks.clone(), bus.clone())),
             tokio::spawn(tick(hub.clone(), stopped)),
         ];
@@ -175,11 +156,7 @@ impl Place {
         health_check: HealthCheck,
         deregistration_delay_seconds: u32,
     ) -> Result<(), PlaceError> {
-        let listener = self
-            .game_listener
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let listener = self.game_listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         let listener = listener.ok_or(PlaceError::SecondBalancer)?;
         let address = self.endpoints.game;
         let (_, target_group_arn) = self.hub.with(|world| {

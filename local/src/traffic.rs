@@ -39,7 +39,7 @@ pub enum TrafficError {
 pub struct TrafficReport {
     /// Requests that have an outcome.
     pub sent: u64,
-    /// No answer, none within five seconds, one that broke off, or a status of 500 and above.
+    /// No answer, none within five seconds, one that broke off, or a status outside 200 to 399.
     pub failed: u64,
     pub by_status: BTreeMap<String, u64>,
     /// At most ten, each a sentence.
@@ -68,10 +68,7 @@ type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 impl Traffic {
     /// Sends `requests_per_second` GETs to `url` over at most `connections` connections, until stopped.
     pub fn start(url: &str, requests_per_second: f64, connections: usize) -> Result<Traffic, TrafficError> {
-        let uri: Uri = url.parse().map_err(|source| TrafficError::Address {
-            url: url.to_owned(),
-            source,
-        })?;
+        let uri: Uri = url.parse().map_err(|source| TrafficError::Address { url: url.to_owned(), source })?;
         if uri.scheme_str() != Some("http") || uri.host().is_none() {
             return Err(TrafficError::NotHttp { url: url.to_owned() });
         }
@@ -117,18 +114,11 @@ impl Tally {
         if let Some(version) = &answer.version {
             *self.report.by_version.entry(version.clone()).or_default() += 1;
         }
-        if answer.status >= 500 {
-            self.failed(
-                format!("request {number}: status {}", answer.status),
-                Some(answer.status),
-            );
+        if !(200..400).contains(&answer.status) {
+            self.failed(format!("request {number}: status {}", answer.status), Some(answer.status));
         } else {
             self.report.sent += 1;
-            *self
-                .report
-                .by_status
-                .entry(answer.status.to_string())
-                .or_default() += 1;
+            *self.report.by_status.entry(answer.status.to_string()).or_default() += 1;
         }
     }
 
@@ -207,10 +197,7 @@ async fn send_one(
         Ok(Err(error)) => tally.failed(format!("request {number}: {error}"), None),
         Err(_) => {
             let seconds = REQUEST_TIMEOUT.as_secs();
-            tally.failed(
-                format!("request {number}: no answer within {seconds} seconds"),
-                None,
-            );
+            tally.failed(format!("request {number}: no answer within {seconds} seconds"), None);
         }
     }
 }
@@ -265,11 +252,7 @@ mod tests {
             "/",
             get(move || {
                 let fails = count.fetch_add(1, Ordering::SeqCst) % 4 == 3;
-                let status = if fails {
-                    StatusCode::BAD_GATEWAY
-                } else {
-                    StatusCode::OK
-                };
+                let status = if fails { StatusCode::BAD_GATEWAY } else { StatusCode::OK };
                 async move { (status, [("x-game-version", "v1")], "hello") }
             }),
         );
@@ -283,15 +266,9 @@ mod tests {
         assert_eq!(report.sent, report.by_status["200"] + report.by_status["502"]);
         assert_eq!(report.failed, report.sent / 4);
         assert_eq!(report.by_version["v1"], report.sent);
-        assert_eq!(
-            report.first_failures.len(),
-            usize::min(10, report.failed as usize)
-        );
+        assert_eq!(report.first_failures.len(), usize::min(10, report.failed as usize));
         let first = &report.first_failures[0];
-        assert!(
-            first.starts_with("request ") && first.ends_with(": status 502"),
-            "{first}"
-        );
+        assert!(first.starts_with("request ") && first.ends_with(": status 502"), "{first}");
         assert!(report.latency_p50_millis > 0.0 && report.latency_p50_millis <= report.latency_p99_millis);
     }
 
@@ -307,11 +284,7 @@ mod tests {
         let report = traffic.stop().await;
         assert_eq!(report.sent, report.failed);
         assert_eq!(report.by_status["none"], report.sent);
-        assert!(
-            report.first_failures[0].contains("refused"),
-            "{}",
-            report.first_failures[0]
-        );
+        assert!(report.first_failures[0].contains("refused"), "{}", report.first_failures[0]);
     }
 
     #[tokio::test]

@@ -105,10 +105,7 @@ impl RelayedBody {
     }
 
     fn cut_short(&self) {
-        self.totals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .cut_short();
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).cut_short();
     }
 }
 
@@ -137,9 +134,7 @@ impl Body for RelayedBody {
             Poll::Pending => {
                 ready!(self.idle.as_mut().poll(context));
                 self.cut_short();
-                Poll::Ready(Some(Err(
-                    "the target fell silent in the middle of its answer".into()
-                )))
+                Poll::Ready(Some(Err("the target fell silent in the middle of its answer".into())))
             }
         }
     }

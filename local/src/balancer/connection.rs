@@ -38,10 +38,7 @@ struct Waiting {
 
 impl Pool {
     pub(super) fn new(keep_for: Duration) -> Pool {
-        Pool {
-            waiting: Mutex::default(),
-            keep_for,
-        }
+        Pool { waiting: Mutex::default(), keep_for }
     }
 
     /// The connection used last, if one is still open.
@@ -86,17 +83,12 @@ impl Pool {
 pub(super) async fn open(host: &str, port: u16) -> io::Result<Connection> {
     let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
-    let (sender, driver) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
+    let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     // It ends by itself as soon as the sender is dropped or the target closes.
     tokio::spawn(async move {
         if let Err(error) = driver.await {
             tracing::debug!(%error, "connection to a target ended");
         }
     });
-    Ok(Connection {
-        sender,
-        used_before: false,
-    })
+    Ok(Connection { sender, used_before: false })
 }

@@ -37,9 +37,7 @@ pub(super) async fn serve(
     let arrived = Instant::now();
     shared.totals().arrived();
     let own_answer = |status: StatusCode| {
-        shared
-            .totals()
-            .balancer_answered(status.as_u16(), arrived.elapsed());
+        shared.totals().balancer_answered(status.as_u16(), arrived.elapsed());
         Ok(own_answer(status))
     };
     let Some(request) = towards_target(&shared, client, request) else {
@@ -110,13 +108,10 @@ async fn exchange(
     loop {
         let mut connection = match target.pool.take() {
             Some(connection) => connection,
-            None => timeout(
-                CONNECT_TIMEOUT.min(idle_timeout),
-                connection::open(&target.id, target.port),
-            )
-            .await
-            .map_err(|_| NoAnswer::TimedOut)?
-            .map_err(|error| NoAnswer::Failed(error.into()))?,
+            None => timeout(CONNECT_TIMEOUT.min(idle_timeout), connection::open(&target.id, target.port))
+                .await
+                .map_err(|_| NoAnswer::TimedOut)?
+                .map_err(|error| NoAnswer::Failed(error.into()))?,
         };
         let answer = connection.sender.try_send_request(request);
         match before_silence(answer, &activity, idle_timeout).await {

@@ -58,10 +58,7 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, client: IpAddr, listener_po
     insert(headers, X_FORWARDED_PORT, &listener_port.to_string());
 
     let own = trace_root();
-    let trace = match headers
-        .get(&X_AMZN_TRACE_ID)
-        .and_then(|value| value.to_str().ok())
-    {
+    let trace = match headers.get(&X_AMZN_TRACE_ID).and_then(|value| value.to_str().ok()) {
         Some(given) if given.contains("Root=") => format!("Self={own};{given}"),
         Some(given) if !given.is_empty() => format!("Root={own};{given}"),
         _ => format!("Root={own}"),
@@ -138,9 +135,6 @@ mod tests {
         add_forwarded(&mut known, client, 80);
         let continued = known["x-amzn-trace-id"].to_str().unwrap();
         assert!(continued.starts_with("Self=1-"), "{continued}");
-        assert!(
-            continued.ends_with(";Root=1-67891233-abcdef012345678912345678"),
-            "{continued}"
-        );
+        assert!(continued.ends_with(";Root=1-67891233-abcdef012345678912345678"), "{continued}");
     }
 }

@@ -69,7 +69,5 @@ async fn get(host: &str, port: u16, path: &str) -> Result<u16, super::body::BoxE
 
 /// Never zero, so that a careless setting does not spin.
 fn seconds(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value)
-        .unwrap_or_default()
-        .max(Duration::from_millis(10))
+    Duration::try_from_secs_f64(value).unwrap_or_default().max(Duration::from_millis(10))
 }

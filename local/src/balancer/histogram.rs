@@ -85,10 +85,7 @@ mod tests {
         for millis in 1..=100 {
             histogram.record(Duration::from_millis(millis));
         }
-        let (half, most) = (
-            histogram.percentile_millis(50.0),
-            histogram.percentile_millis(99.0),
-        );
+        let (half, most) = (histogram.percentile_millis(50.0), histogram.percentile_millis(99.0));
         assert!((50.0..=57.0).contains(&half), "{half}");
         assert!((99.0..=100.0).contains(&most), "{most}");
         assert_eq!(histogram.longest_millis(), 100.0);

@@ -106,10 +106,7 @@ impl std::fmt::Debug for Shared {
 impl Balancer {
     /// Serves on `listener` until [`Balancer::shutdown`].
     pub fn start(hub: Hub, listener: TcpListener, target_group_arn: &str) -> io::Result<Balancer> {
-        let control = HubControl {
-            hub,
-            target_group_arn: target_group_arn.to_owned(),
-        };
+        let control = HubControl { hub, target_group_arn: target_group_arn.to_owned() };
         Balancer::start_with(control, listener, target_group_arn, BalancerSettings::default())
     }
 
@@ -283,10 +280,7 @@ impl TargetGroupControl for HubControl {
                 zone: target.zone.clone(),
                 state: target.state,
             });
-            Some(TargetTable {
-                health_check: group.health_check.clone(),
-                targets: targets.collect(),
-            })
+            Some(TargetTable { health_check: group.health_check.clone(), targets: targets.collect() })
         })
     }
 

@@ -108,20 +108,14 @@ impl Drop for Prober {
 
 impl Table {
     pub(super) fn new(keep_connections_for: Duration) -> Table {
-        Table {
-            inner: Mutex::default(),
-            keep_connections_for,
-        }
+        Table { inner: Mutex::default(), keep_connections_for }
     }
 
     /// The target with the fewest requests in flight; then the one whose zone has the fewest; then the one that has
     /// waited longest. Without a healthy target every registered one is tried, as an ALB does ("fail open").
     pub(super) fn pick(&self) -> Option<InFlight> {
         let mut inner = self.lock();
-        let healthy = inner
-            .entries
-            .iter()
-            .any(|entry| entry.state == TargetState::Healthy);
+        let healthy = inner.entries.iter().any(|entry| entry.state == TargetState::Healthy);
         let eligible = |entry: &Entry| match entry.state {
             TargetState::Healthy => true,
             TargetState::Initial | TargetState::Unhealthy => !healthy,
@@ -145,12 +139,7 @@ impl Table {
         entry.last_pick = pick;
         // Under the lock: once a refresh has marked a target as draining, its count can only fall.
         entry.target.in_flight.fetch_add(1, Ordering::AcqRel);
-        entry
-            .target
-            .answered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0 += 1;
+        entry.target.answered.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
         Some(InFlight(entry.target.clone()))
     }
 
@@ -207,11 +196,7 @@ impl Table {
     }
 
     pub(super) fn read(&self) -> Vec<TargetCounters> {
-        self.lock()
-            .entries
-            .iter()
-            .map(|entry| entry.target.read())
-            .collect()
+        self.lock().entries.iter().map(|entry| entry.target.read()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

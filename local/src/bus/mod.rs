@@ -164,15 +164,10 @@ impl Bus {
 
 fn check(rule: &Rule, lambda: &Lambda) -> Result<(), BusError> {
     if rule.trigger == Trigger::Schedule(Duration::ZERO) {
-        return Err(BusError::NoPeriod {
-            rule: rule.name.clone(),
-        });
+        return Err(BusError::NoPeriod { rule: rule.name.clone() });
     }
     match rule.targets.iter().find(|target| !lambda.has_function(target)) {
-        Some(target) => Err(BusError::TargetNotFound {
-            rule: rule.name.clone(),
-            target: target.clone(),
-        }),
+        Some(target) => Err(BusError::TargetNotFound { rule: rule.name.clone(), target: target.clone() }),
         None => Ok(()),
     }
 }

@@ -40,9 +40,7 @@ enum Condition {
 impl Pattern {
     pub fn parse(pattern: &Value) -> Result<Pattern, PatternError> {
         let root = Place("$".into());
-        let fields = pattern
-            .as_object()
-            .ok_or_else(|| root.wrong("a pattern is a JSON object"))?;
+        let fields = pattern.as_object().ok_or_else(|| root.wrong("a pattern is a JSON object"))?;
         Fields::parse(fields, &root).map(Pattern)
     }
 
@@ -71,10 +69,7 @@ impl Place {
     }
 
     fn wrong(&self, reason: impl Into<String>) -> PatternError {
-        PatternError {
-            path: self.0.clone(),
-            reason: reason.into(),
-        }
+        PatternError { path: self.0.clone(), reason: reason.into() }
     }
 }
 
@@ -83,17 +78,12 @@ impl Fields {
         if object.is_empty() {
             return Err(place.wrong("it is empty"));
         }
-        let mut fields = Fields {
-            conditions: Vec::new(),
-            alternatives: Vec::new(),
-        };
+        let mut fields = Fields { conditions: Vec::new(), alternatives: Vec::new() };
         for (name, value) in object {
             let place = place.within(name);
             match value {
                 Value::Array(patterns) if name == "$or" => {
-                    fields
-                        .alternatives
-                        .push(Fields::parse_alternatives(patterns, &place)?);
+                    fields.alternatives.push(Fields::parse_alternatives(patterns, &place)?);
                 }
                 Value::Object(nested) => {
                     let nested = Fields::parse(nested, &place)?;
@@ -135,9 +125,7 @@ impl Fields {
     }
 
     fn match_object(&self, value: &Value) -> bool {
-        self.conditions
-            .iter()
-            .all(|(name, condition)| condition.matches(value.get(name)))
+        self.conditions.iter().all(|(name, condition)| condition.matches(value.get(name)))
             && self
                 .alternatives
                 .iter()
@@ -162,10 +150,7 @@ impl Condition {
 fn leaves(value: Option<&Value>) -> Vec<&Value> {
     match value {
         None | Some(Value::Object(_)) => Vec::new(),
-        Some(Value::Array(elements)) => elements
-            .iter()
-            .flat_map(|element| leaves(Some(element)))
-            .collect(),
+        Some(Value::Array(elements)) => elements.iter().flat_map(|element| leaves(Some(element))).collect(),
         Some(leaf) => vec![leaf],
     }
 }

@@ -60,11 +60,8 @@ async fn an_event_goes_to_the_targets_of_every_rule_that_matches() {
 #[tokio::test]
 async fn events_are_lost_and_doubled_as_asked() {
     let lambda = lambda();
-    let bus = Bus::start(
-        vec![rule("pushes", json!({ "source": ["aws.ecr"] }), &["f"])],
-        lambda.clone(),
-    )
-    .unwrap();
+    let bus =
+        Bus::start(vec![rule("pushes", json!({ "source": ["aws.ecr"] }), &["f"])], lambda.clone()).unwrap();
     bus.lose(r#"{"detail":{"image-tag":["lost"]}}"#.parse().unwrap());
     bus.double(r#"{"detail":{"image-tag":["twice"]}}"#.parse().unwrap());
     for tag in ["lost", "twice", "plain"] {
@@ -72,11 +69,7 @@ async fn events_are_lost_and_doubled_as_asked() {
     }
     assert_eq!(invoked(&lambda).await.len(), 3);
     assert_eq!(bus.lost_count(), 1);
-    let fates: Vec<(Fate, usize)> = bus
-        .recent()
-        .iter()
-        .map(|seen| (seen.fate, seen.rules.len()))
-        .collect();
+    let fates: Vec<(Fate, usize)> = bus.recent().iter().map(|seen| (seen.fate, seen.rules.len())).collect();
     assert_eq!(fates, [(Fate::Lost, 0), (Fate::Doubled, 1), (Fate::Delivered, 1)]);
     bus.behave();
     bus.put(push("lost"));
@@ -98,10 +91,7 @@ async fn a_schedule_sends_scheduled_events_until_the_bus_goes() {
     let mut seen = bus.subscribe();
     let mut event = Value::Null;
     for _ in 0..2 {
-        let next = tokio::time::timeout(Duration::from_secs(20), seen.recv())
-            .await
-            .unwrap()
-            .unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(20), seen.recv()).await.unwrap().unwrap();
         assert_eq!(next.rules, ["minutely"], "a schedule is its own rule's alone");
         assert_ne!(next.event["id"], event["id"]);
         event = next.event;
@@ -109,10 +99,7 @@ async fn a_schedule_sends_scheduled_events_until_the_bus_goes() {
     assert_eq!(event["source"], "aws.events");
     assert_eq!(event["detail-type"], "Scheduled Event");
     assert_eq!(event["detail"], json!({}));
-    assert_eq!(
-        event["resources"],
-        json!(["arn:aws:events:eu-central-1:123456789012:rule/minutely"])
-    );
+    assert_eq!(event["resources"], json!(["arn:aws:events:eu-central-1:123456789012:rule/minutely"]));
     let time: jiff::Timestamp = event["time"].as_str().unwrap().parse().unwrap();
     assert_eq!(time.subsec_nanosecond(), 0);
     drop(bus);
@@ -138,10 +125,7 @@ async fn shutdown_ends_the_schedules() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(bus.recent().len(), before);
     lambda.shutdown().await;
-    assert_eq!(
-        lambda.invoke_async("f", Value::Null),
-        Err(InvokeError::ShuttingDown)
-    );
+    assert_eq!(lambda.invoke_async("f", Value::Null), Err(InvokeError::ShuttingDown));
     bus.put(push("v1"));
     assert_eq!(bus.recent().len(), before + 1);
 }
@@ -152,16 +136,8 @@ async fn rules_that_cannot_work_are_refused() {
     let astray = rule("astray", json!({ "source": ["a"] }), &["f", "h"]);
     let error = Bus::start(vec![astray], lambda.clone()).unwrap_err();
     assert_eq!(error.to_string(), "rule astray: there is no function h");
-    let restless = Rule {
-        name: "restless".into(),
-        trigger: Trigger::Schedule(Duration::ZERO),
-        targets: vec![],
-    };
+    let restless =
+        Rule { name: "restless".into(), trigger: Trigger::Schedule(Duration::ZERO), targets: vec![] };
     let error = Bus::start(vec![restless], lambda).unwrap_err();
-    assert_eq!(
-        error,
-        BusError::NoPeriod {
-            rule: "restless".into()
-        }
-    );
+    assert_eq!(error, BusError::NoPeriod { rule: "restless".into() });
 }

@@ -97,10 +97,7 @@ impl Pool {
     }
 
     fn park(&self, instance: Instance) {
-        locked(&self.warm).push(Parked {
-            instance,
-            since: Instant::now(),
-        });
+        locked(&self.warm).push(Parked { instance, since: Instant::now() });
     }
 
     fn retire(&self, after: Duration) {
@@ -209,8 +206,7 @@ impl Engine {
             Ok(instance) => instance,
             Err(error) => {
                 let outcome = Outcome::Failed(error.clone());
-                self.records
-                    .invoked(begun.ended(&name, (init, Duration::ZERO), outcome));
+                self.records.invoked(begun.ended(&name, (init, Duration::ZERO), outcome));
                 return Err(error);
             }
         };
@@ -221,8 +217,7 @@ impl Engine {
             Ok(_) => Outcome::Succeeded,
             Err(error) => Outcome::Failed(error.clone()),
         };
-        self.records
-            .invoked(begun.ended(&name, (init, from.elapsed()), outcome));
+        self.records.invoked(begun.ended(&name, (init, from.elapsed()), outcome));
         self.take_back(pool, instance, slot);
         result
     }
@@ -238,14 +233,8 @@ impl Engine {
         let name = InstanceName::fresh();
         let counted = Counted::new(&self.processes);
         let from = Instant::now();
-        let started = Instance::start(
-            name.clone(),
-            &pool.function,
-            &self.settings,
-            &self.records,
-            counted,
-        )
-        .await;
+        let started =
+            Instance::start(name.clone(), &pool.function, &self.settings, &self.records, counted).await;
         (name, Some(from.elapsed()), started)
     }
 
@@ -287,20 +276,13 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     fn new(pool: &'a Pool, event: &'a Event, attempt: usize) -> Attempt<'a> {
-        Attempt {
-            function: &pool.function,
-            event,
-            attempt,
-            started_at: Hub::now(),
-        }
+        Attempt { function: &pool.function, event, attempt, started_at: Hub::now() }
     }
 
     fn ended(self, name: &InstanceName, spent: (Option<Duration>, Duration), outcome: Outcome) -> Invocation {
         let millis = |duration: Duration| duration.as_secs_f64() * 1_000.0;
         let (init, duration) = spent;
-        let billed = (init.unwrap_or_default() + duration)
-            .as_nanos()
-            .div_ceil(1_000_000);
+        let billed = (init.unwrap_or_default() + duration).as_nanos().div_ceil(1_000_000);
         Invocation {
             function: self.function.name.clone(),
             request_id: self.event.request_id.clone(),

@@ -14,14 +14,7 @@ pub(crate) fn hex(digits: usize) -> String {
 /// A version 4 UUID.
 pub(crate) fn uuid() -> String {
     let id = hex(32);
-    format!(
-        "{}-{}-4{}-a{}-{}",
-        &id[..8],
-        &id[8..12],
-        &id[13..16],
-        &id[17..20],
-        &id[20..]
-    )
+    format!("{}-{}-4{}-a{}-{}", &id[..8], &id[8..12], &id[13..16], &id[17..20], &id[20..])
 }
 
 #[cfg(test)]

@@ -81,13 +81,7 @@ impl Instance {
             let message = format!("fork/exec {}: {error}", function.program.display());
             FunctionError::new("Runtime.InvalidEntrypoint", message)
         })?;
-        let mut instance = Instance {
-            name,
-            process,
-            desk,
-            said,
-            _api: api,
-        };
+        let mut instance = Instance { name, process, desk, said, _api: api };
         match instance.hear(Instant::now() + settings.init_timeout).await {
             Heard::Said(Said::Ready) => Ok(instance),
             Heard::Said(Said::InitFailed(error)) => Err(instance.given_up(error).await),
@@ -100,9 +94,7 @@ impl Instance {
             Heard::Nothing => {
                 let seconds = settings.init_timeout.as_secs_f64();
                 let message = format!("Initialization timed out after {seconds:.2} seconds");
-                Err(instance
-                    .given_up(FunctionError::new("Sandbox.Timedout", message))
-                    .await)
+                Err(instance.given_up(FunctionError::new("Sandbox.Timedout", message)).await)
             }
         }
     }
@@ -195,10 +187,7 @@ fn command(function: &Function, settings: &Settings, name: &InstanceName, api: S
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mib.to_string())
         .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
-        .env(
-            "AWS_LAMBDA_LOG_GROUP_NAME",
-            format!("/aws/lambda/{}", function.name),
-        )
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name))
         .env("AWS_LAMBDA_LOG_STREAM_NAME", &name.log_stream)
         .env("AWS_REGION", &settings.region)
         .env("AWS_DEFAULT_REGION", &settings.region)

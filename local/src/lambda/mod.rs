@@ -79,9 +79,8 @@ pub enum InvokeError {
 impl Lambda {
     /// Must be called within a Tokio runtime. Processes are started when there is work for them.
     pub fn start(settings: Settings, functions: Vec<Function>) -> Lambda {
-        let pools = functions
-            .into_iter()
-            .map(|function| (function.name.clone(), Arc::new(Pool::new(function))));
+        let pools =
+            functions.into_iter().map(|function| (function.name.clone(), Arc::new(Pool::new(function))));
         let engine = Arc::new(Engine {
             settings,
             pools: pools.collect(),
@@ -91,9 +90,7 @@ impl Lambda {
             closing: watch::channel(false).0,
         });
         tokio::spawn(Arc::clone(&engine).retire_idle_instances());
-        Lambda {
-            handle: Arc::new(Handle { engine }),
-        }
+        Lambda { handle: Arc::new(Handle { engine }) }
     }
 
     /// Queues an event (invocation type `Event`) and gives its request id.
@@ -113,11 +110,7 @@ impl Lambda {
             Ok(payload) => (payload, None),
             Err(error) => (error.payload(), Some(error)),
         };
-        Ok(InvokeAnswer {
-            request_id,
-            payload,
-            error,
-        })
+        Ok(InvokeAnswer { request_id, payload, error })
     }
 
     /// Oldest first.

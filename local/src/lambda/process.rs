@@ -64,14 +64,8 @@ impl Process {
             .kill_on_drop(true)
             .spawn()?;
         let readers = [
-            child
-                .stdout
-                .take()
-                .map(|out| follow(out, Output::Stdout, Arc::clone(&lines))),
-            child
-                .stderr
-                .take()
-                .map(|err| follow(err, Output::Stderr, Arc::clone(&lines))),
+            child.stdout.take().map(|out| follow(out, Output::Stdout, Arc::clone(&lines))),
+            child.stderr.take().map(|err| follow(err, Output::Stderr, Arc::clone(&lines))),
         ];
         let (kill, killed) = watch::channel(false);
         let (exit, exited) = watch::channel(None);
@@ -122,10 +116,7 @@ async fn until_exited(mut child: Child, mut killed: watch::Receiver<bool>, stop_
 /// To the whole process group, so that what the program started goes with it.
 fn signal(child: &Child, signal: Signal) {
     // A child that was waited for has no id any more, so the number cannot have passed to another process.
-    let pid = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw);
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
         // It may have exited by itself a moment ago.
         let _ = kill_process_group(pid, signal);
@@ -158,11 +149,7 @@ fn follow(output: impl AsyncRead + Unpin + Send + 'static, which: Output, lines:
         let mut line = Vec::new();
         loop {
             line.clear();
-            match (&mut reader)
-                .take(LONGEST_LINE_BYTES)
-                .read_until(b'\n', &mut line)
-                .await
-            {
+            match (&mut reader).take(LONGEST_LINE_BYTES).read_until(b'\n', &mut line).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {
                     let text = String::from_utf8_lossy(&line);

@@ -22,10 +22,7 @@ pub struct FunctionError {
 
 impl FunctionError {
     pub(super) fn new(error_type: &str, message: impl Into<String>) -> FunctionError {
-        FunctionError {
-            error_type: error_type.into(),
-            message: message.into(),
-        }
+        FunctionError { error_type: error_type.into(), message: message.into() }
     }
 
     /// The payload that a caller of a failed synchronous invocation gets.
@@ -150,10 +147,7 @@ pub(crate) struct Ring<T> {
 
 impl<T: Clone> Ring<T> {
     pub(crate) fn new(capacity: usize) -> Ring<T> {
-        Ring {
-            entries: VecDeque::new(),
-            capacity,
-        }
+        Ring { entries: VecDeque::new(), capacity }
     }
 
     pub(crate) fn push(&mut self, entry: T) {
@@ -219,9 +213,7 @@ impl Records {
 
     pub(super) fn unbury(&self, request_id: &str) -> Option<DeadLetter> {
         let mut letters = locked(&self.dead_letters);
-        let at = letters
-            .iter()
-            .position(|letter| letter.request_id == request_id)?;
+        let at = letters.iter().position(|letter| letter.request_id == request_id)?;
         Some(letters.remove(at))
     }
 }

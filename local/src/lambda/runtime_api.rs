@@ -71,15 +71,8 @@ enum Phase {
 impl Desk {
     pub(super) fn new() -> (Arc<Desk>, mpsc::UnboundedReceiver<Said>) {
         let (said, heard) = mpsc::unbounded_channel();
-        let inner = Inner {
-            phase: Phase::Starting,
-            last_request_id: None,
-        };
-        let desk = Desk {
-            inner: Mutex::new(inner),
-            offered: Notify::new(),
-            said,
-        };
+        let inner = Inner { phase: Phase::Starting, last_request_id: None };
+        let desk = Desk { inner: Mutex::new(inner), offered: Notify::new(), said };
         (Arc::new(desk), heard)
     }
 
@@ -128,9 +121,7 @@ impl Desk {
         };
         let offer = offer.clone();
         inner.last_request_id = Some(offer.request_id.clone());
-        inner.phase = Phase::Working {
-            request_id: offer.request_id.clone(),
-        };
+        inner.phase = Phase::Working { request_id: offer.request_id.clone() };
         Some(offer)
     }
 
@@ -225,10 +216,7 @@ impl IntoResponse for Refused {
 pub(super) fn router(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route(
-            "/2018-06-01/runtime/invocation/{request_id}/response",
-            post(response),
-        )
+        .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{request_id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .with_state(desk)
@@ -240,10 +228,7 @@ async fn next(State(desk): State<Arc<Desk>>) -> Result<Response, Refused> {
     let headers = [
         ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", offer.request_id),
-        (
-            "lambda-runtime-deadline-ms",
-            offer.deadline_unix_millis.to_string(),
-        ),
+        ("lambda-runtime-deadline-ms", offer.deadline_unix_millis.to_string()),
         ("lambda-runtime-invoked-function-arn", offer.function_arn),
         ("lambda-runtime-trace-id", offer.trace_id),
     ];
@@ -330,9 +315,7 @@ fn told_error(headers: &HeaderMap, body: &[u8]) -> FunctionError {
         Some(told) => (told.error_type, told.error_message.unwrap_or_default()),
         None => (None, String::from_utf8_lossy(body).into_owned()),
     };
-    let header = headers
-        .get("lambda-runtime-function-error-type")
-        .and_then(|value| value.to_str().ok());
+    let header = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
     FunctionError {
         error_type: error_type.unwrap_or_else(|| header.unwrap_or("Unhandled").to_owned()),
         message,

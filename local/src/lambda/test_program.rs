@@ -12,14 +12,8 @@ use super::{Function, RetryRules, Settings};
 /// A function that this executable plays. Retries come at once.
 pub(crate) fn function(name: &str) -> Function {
     let mut function = Function::new(name, std::env::current_exe().unwrap());
-    function.arguments = [
-        "lambda::test_program::play",
-        "--exact",
-        "--ignored",
-        "--nocapture",
-    ]
-    .map(String::from)
-    .to_vec();
+    function.arguments =
+        ["lambda::test_program::play", "--exact", "--ignored", "--nocapture"].map(String::from).to_vec();
     function.environment = vec![("GREETING".into(), "hello".into())];
     function.retry = RetryRules {
         delays: vec![Duration::from_millis(1), Duration::from_millis(2)],
@@ -73,13 +67,7 @@ fn serve(api: &str, work: &Answer, request_id: &str, times_seen: usize) {
     let answer = |body: &[u8]| call(api, "POST", &format!("invocation/{request_id}/response"), body).status;
     let fail = |message: &str| {
         let error = json!({ "errorType": "Broken", "errorMessage": message }).to_string();
-        call(
-            api,
-            "POST",
-            &format!("invocation/{request_id}/error"),
-            error.as_bytes(),
-        )
-        .status
+        call(api, "POST", &format!("invocation/{request_id}/error"), error.as_bytes()).status
     };
     match payload["do"].as_str().unwrap_or("echo") {
         "echo" => assert_eq!(answer(&work.body), 202),
@@ -129,9 +117,8 @@ fn misbehave(api: &str, request_id: &str) {
 }
 
 fn describe(work: &Answer) -> Value {
-    let variables: serde_json::Map<String, Value> = std::env::vars()
-        .map(|(name, value)| (name, value.into()))
-        .collect();
+    let variables: serde_json::Map<String, Value> =
+        std::env::vars().map(|(name, value)| (name, value.into())).collect();
     json!({
         "pid": std::process::id(),
         "request_id": work.header("lambda-runtime-aws-request-id"),
@@ -149,10 +136,7 @@ fn sleep_for_ever() {
 
 fn ignore_sigterm() {
     std::thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut terminations =
                 tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
@@ -175,10 +159,7 @@ impl Answer {
     fn header(&self, name: &str) -> String {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         let mut values = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        values
-            .next()
-            .map(|(_, value)| value.to_owned())
-            .unwrap_or_default()
+        values.next().map(|(_, value)| value.to_owned()).unwrap_or_default()
     }
 }
 

@@ -21,10 +21,7 @@ async fn settled(lambda: &Lambda, payload: Value) -> String {
 
 /// The process that answers, free again afterwards.
 async fn pid_of(lambda: &Lambda) -> Pid {
-    let answer = lambda
-        .invoke_sync("f", json!({ "do": "describe" }))
-        .await
-        .unwrap();
+    let answer = lambda.invoke_sync("f", json!({ "do": "describe" })).await.unwrap();
     lambda.idle().await;
     Pid::from_raw(i32::try_from(answer.payload["pid"].as_i64().unwrap()).unwrap()).unwrap()
 }
@@ -43,21 +40,12 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn starts(lambda: &Lambda) -> Vec<Start> {
-    lambda
-        .invocations()
-        .iter()
-        .map(|invocation| invocation.start)
-        .collect()
+    lambda.invocations().iter().map(|invocation| invocation.start).collect()
 }
 
 fn only_failure(lambda: &Lambda) -> FunctionError {
     match &lambda.invocations()[..] {
-        [
-            Invocation {
-                outcome: Outcome::Failed(error),
-                ..
-            },
-        ] => error.clone(),
+        [Invocation { outcome: Outcome::Failed(error), .. }] => error.clone(),
         others => panic!("not one failure: {others:?}"),
     }
 }
@@ -93,10 +81,7 @@ async fn a_function_is_told_what_lambda_tells() {
     told.memory_mib = 256;
     let lambda = lambda_with(told);
     let before = jiff::Timestamp::now().as_millisecond();
-    let answer = lambda
-        .invoke_sync("f", json!({ "do": "describe" }))
-        .await
-        .unwrap();
+    let answer = lambda.invoke_sync("f", json!({ "do": "describe" })).await.unwrap();
     let seen = &answer.payload;
     assert_eq!(seen["request_id"], answer.request_id);
     assert_eq!(seen["arn"], "arn:aws:lambda:eu-central-1:123456789012:function:f");
@@ -112,16 +97,9 @@ async fn a_function_is_told_what_lambda_tells() {
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_VERSION"], "$LATEST");
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "256");
     assert_eq!(environment["AWS_LAMBDA_LOG_GROUP_NAME"], "/aws/lambda/f");
-    assert_eq!(
-        environment["AWS_LAMBDA_LOG_STREAM_NAME"],
-        lambda.invocations()[0].log_stream
-    );
+    assert_eq!(environment["AWS_LAMBDA_LOG_STREAM_NAME"], lambda.invocations()[0].log_stream);
     assert_eq!(environment["TZ"], ":UTC");
-    assert_eq!(
-        environment.get("CARGO_MANIFEST_DIR"),
-        None,
-        "nothing else is inherited"
-    );
+    assert_eq!(environment.get("CARGO_MANIFEST_DIR"), None, "nothing else is inherited");
     lambda.shutdown().await;
 }
 
@@ -130,20 +108,11 @@ async fn a_function_error_is_tried_three_times_and_then_a_dead_letter() {
     let lambda = lambda_with(function("f"));
     let payload = json!({ "do": "fail", "n": 9 });
     let request_id = settled(&lambda, payload.clone()).await;
-    let attempts: Vec<_> = lambda
-        .invocations()
-        .iter()
-        .map(|i| (i.request_id.clone(), i.attempt))
-        .collect();
+    let attempts: Vec<_> = lambda.invocations().iter().map(|i| (i.request_id.clone(), i.attempt)).collect();
     assert_eq!(attempts, [1, 2, 3].map(|attempt| (request_id.clone(), attempt)));
     let letters = lambda.dead_letters();
-    let [letter] = &letters[..] else {
-        panic!("{letters:?}")
-    };
-    assert_eq!(
-        (&letter.request_id, &letter.payload, letter.attempts),
-        (&request_id, &payload, 3)
-    );
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!((&letter.request_id, &letter.payload, letter.attempts), (&request_id, &payload, 3));
     assert_eq!(letter.condition, Condition::RetriesExhausted);
     assert_eq!(letter.error, Some(FunctionError::new("Broken", "as asked")));
     assert!(letter.first_attempt_at < letter.last_attempt_at);
@@ -157,11 +126,7 @@ async fn a_function_error_is_tried_three_times_and_then_a_dead_letter() {
 async fn a_retry_that_succeeds_ends_it() {
     let lambda = lambda_with(function("f"));
     settled(&lambda, json!({ "do": "fail once" })).await;
-    let outcomes: Vec<bool> = lambda
-        .invocations()
-        .iter()
-        .map(|i| i.outcome == Outcome::Succeeded)
-        .collect();
+    let outcomes: Vec<bool> = lambda.invocations().iter().map(|i| i.outcome == Outcome::Succeeded).collect();
     assert_eq!(outcomes, [false, true]);
     assert_eq!(lambda.dead_letters(), []);
     lambda.shutdown().await;
@@ -180,10 +145,7 @@ async fn a_redriven_dead_letter_is_a_new_event() {
     assert_eq!(letters[0].request_id, second);
     assert_eq!(letters[0].payload, json!({ "do": "fail once" }));
     assert_ne!(first, second);
-    assert_eq!(
-        lambda.redrive(&first),
-        Err(InvokeError::DeadLetterNotFound(first))
-    );
+    assert_eq!(lambda.redrive(&first), Err(InvokeError::DeadLetterNotFound(first)));
     lambda.shutdown().await;
 }
 
@@ -195,10 +157,7 @@ async fn an_event_too_old_for_its_next_attempt_is_given_up() {
     let lambda = lambda_with(function);
     settled(&lambda, json!({ "do": "fail" })).await;
     let letters = lambda.dead_letters();
-    assert_eq!(
-        (letters[0].condition, letters[0].attempts),
-        (Condition::EventAgeExceeded, 1)
-    );
+    assert_eq!((letters[0].condition, letters[0].attempts), (Condition::EventAgeExceeded, 1));
     lambda.shutdown().await;
 }
 
@@ -224,10 +183,7 @@ async fn a_deadline_kills_the_process() {
     let answer = lambda.invoke_sync("f", json!({ "do": "hang" })).await.unwrap();
     let error = answer.error.unwrap();
     assert_eq!(error.error_type, "Sandbox.Timedout");
-    let expected = format!(
-        "RequestId: {} Error: Task timed out after 1.00 seconds",
-        answer.request_id
-    );
+    let expected = format!("RequestId: {} Error: Task timed out after 1.00 seconds", answer.request_id);
     assert_eq!(error.message, expected);
     assert_eq!(answer.payload["errorMessage"], expected);
     assert!(!exists(pid));
@@ -254,10 +210,7 @@ async fn a_crash_is_an_error_and_the_next_start_is_cold() {
 #[tokio::test]
 async fn an_answer_stands_though_the_process_exits() {
     let lambda = lambda_with(function("f"));
-    let answer = lambda
-        .invoke_sync("f", json!({ "do": "answer and exit" }))
-        .await
-        .unwrap();
+    let answer = lambda.invoke_sync("f", json!({ "do": "answer and exit" })).await.unwrap();
     assert_eq!((answer.payload, answer.error), (json!("bye"), None));
     lambda.idle().await;
     let answer = lambda.invoke_sync("f", json!({ "do": "echo" })).await.unwrap();
@@ -270,16 +223,8 @@ async fn an_answer_stands_though_the_process_exits() {
 async fn a_failed_start_fails_the_invocation() {
     let cases = [
         ("failing", "Config", "no bucket"),
-        (
-            "exiting",
-            "Runtime.ExitError",
-            "Runtime exited with error: exit status 3",
-        ),
-        (
-            "hanging",
-            "Sandbox.Timedout",
-            "Initialization timed out after 0.50 seconds",
-        ),
+        ("exiting", "Runtime.ExitError", "Runtime exited with error: exit status 3"),
+        ("hanging", "Sandbox.Timedout", "Initialization timed out after 0.50 seconds"),
     ];
     for (what, error_type, message) in cases {
         let mut settings = settings();
@@ -289,11 +234,7 @@ async fn a_failed_start_fails_the_invocation() {
         let function = without_retries(function_that_starts_by("f", what));
         let lambda = Lambda::start(settings, vec![function]);
         settled(&lambda, json!({})).await;
-        assert_eq!(
-            only_failure(&lambda),
-            FunctionError::new(error_type, message),
-            "{what}"
-        );
+        assert_eq!(only_failure(&lambda), FunctionError::new(error_type, message), "{what}");
         assert_eq!(lambda.dead_letters().len(), 1, "{what}");
         assert_eq!(lambda.process_count(), 0, "{what}");
     }
@@ -305,10 +246,7 @@ async fn a_program_that_does_not_exist_is_said_so() {
     settled(&lambda, json!({})).await;
     let error = only_failure(&lambda);
     assert_eq!(error.error_type, "Runtime.InvalidEntrypoint");
-    assert!(
-        error.message.starts_with("fork/exec /nowhere/bootstrap: "),
-        "{error}"
-    );
+    assert!(error.message.starts_with("fork/exec /nowhere/bootstrap: "), "{error}");
     assert_eq!(lambda.process_count(), 0);
 }
 
@@ -318,9 +256,7 @@ async fn more_events_than_instances_wait_their_turn() {
     function.concurrency_limit = 2;
     let lambda = lambda_with(function);
     for _ in 0..6 {
-        lambda
-            .invoke_async("f", json!({ "do": "sleep", "millis": 20 }))
-            .unwrap();
+        lambda.invoke_async("f", json!({ "do": "sleep", "millis": 20 })).unwrap();
     }
     let mut most = 0;
     eventually("all six end", || {
@@ -329,19 +265,8 @@ async fn more_events_than_instances_wait_their_turn() {
     })
     .await;
     assert_eq!(most, 2);
-    assert!(
-        lambda
-            .invocations()
-            .iter()
-            .all(|i| i.outcome == Outcome::Succeeded)
-    );
-    assert_eq!(
-        starts(&lambda)
-            .iter()
-            .filter(|start| **start == Start::Cold)
-            .count(),
-        2
-    );
+    assert!(lambda.invocations().iter().all(|i| i.outcome == Outcome::Succeeded));
+    assert_eq!(starts(&lambda).iter().filter(|start| **start == Start::Cold).count(), 2);
     lambda.shutdown().await;
 }
 
@@ -364,17 +289,11 @@ async fn a_synchronous_caller_is_throttled() {
 #[tokio::test]
 async fn an_answer_above_six_megabytes_is_refused() {
     let lambda = lambda_with(function("f"));
-    let answer = lambda
-        .invoke_sync("f", json!({ "do": "answer too much" }))
-        .await
-        .unwrap();
+    let answer = lambda.invoke_sync("f", json!({ "do": "answer too much" })).await.unwrap();
     assert_eq!(answer.error.unwrap().error_type, "Function.ResponseSizeTooLarge");
     lambda.idle().await;
     eventually("the program saw the refusal", || {
-        lambda
-            .log_lines()
-            .iter()
-            .any(|line| line.line == "refused with 413")
+        lambda.log_lines().iter().any(|line| line.line == "refused with 413")
     })
     .await;
     assert_eq!(pid_of(&lambda).await, pid_of(&lambda).await);
@@ -385,16 +304,10 @@ async fn an_answer_above_six_megabytes_is_refused() {
 #[tokio::test]
 async fn the_runtime_api_keeps_its_order() {
     let lambda = lambda_with(function("f"));
-    let answer = lambda
-        .invoke_sync("f", json!({ "do": "misbehave" }))
-        .await
-        .unwrap();
+    let answer = lambda.invoke_sync("f", json!({ "do": "misbehave" })).await.unwrap();
     assert_eq!(answer.payload, json!([403, 403, 400, 400, 404]));
     eventually("the second answer is refused", || {
-        lambda
-            .log_lines()
-            .iter()
-            .any(|line| line.line == "a second answer: 403")
+        lambda.log_lines().iter().any(|line| line.line == "a second answer: 403")
     })
     .await;
     lambda.shutdown().await;
@@ -407,10 +320,7 @@ async fn lines_are_heard_with_their_request() {
     let request_id = settled(&lambda, json!({ "do": "print" })).await;
     let mut found = Vec::new();
     while found.len() < 2 {
-        let line = tokio::time::timeout(Duration::from_secs(20), heard.recv())
-            .await
-            .unwrap()
-            .unwrap();
+        let line = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await.unwrap().unwrap();
         if line.line.starts_with("one ") {
             assert_eq!(line.request_id.as_ref(), Some(&request_id));
             assert_eq!(line.function, "f");
@@ -448,14 +358,8 @@ async fn shutdown_leaves_no_process() {
     assert!(asked_at.elapsed() < Duration::from_secs(15));
     assert!(!exists(idle));
     assert_eq!(lambda.process_count(), 0);
-    assert_eq!(
-        lambda.invoke_async("f", json!({})),
-        Err(InvokeError::ShuttingDown)
-    );
-    assert_eq!(
-        lambda.invoke_sync("f", json!({})).await,
-        Err(InvokeError::ShuttingDown)
-    );
+    assert_eq!(lambda.invoke_async("f", json!({})), Err(InvokeError::ShuttingDown));
+    assert_eq!(lambda.invoke_sync("f", json!({})).await, Err(InvokeError::ShuttingDown));
 }
 
 #[tokio::test]
@@ -465,20 +369,12 @@ async fn a_process_that_ignores_sigterm_is_killed_after_the_grace() {
     let lambda = Lambda::start(settings, vec![function_that_starts_by("f", "ignoring SIGTERM")]);
     let pid = pid_of(&lambda).await;
     eventually("it ignores the signal", || {
-        lambda
-            .log_lines()
-            .iter()
-            .any(|line| line.line == "SIGTERM is ignored now")
+        lambda.log_lines().iter().any(|line| line.line == "SIGTERM is ignored now")
     })
     .await;
     lambda.shutdown().await;
     assert!(!exists(pid));
-    assert!(
-        lambda
-            .log_lines()
-            .iter()
-            .any(|line| line.line == "SIGTERM was ignored")
-    );
+    assert!(lambda.log_lines().iter().any(|line| line.line == "SIGTERM was ignored"));
 }
 
 #[tokio::test]
@@ -494,10 +390,7 @@ async fn dropping_the_last_handle_stops_everything() {
 
 #[test]
 fn processes_end_with_the_runtime() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let lambda = runtime.block_on(async { lambda_with(function("f")) });
     let pid = runtime.block_on(pid_of(&lambda));
     drop(runtime);

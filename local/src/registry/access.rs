@@ -61,10 +61,7 @@ impl Registry {
         };
         let now = self.hub.with(|world| world.now());
         now.as_second() < expires
-            && self
-                .link_mac(request.uri.path(), expires)
-                .verify_slice(&signature)
-                .is_ok()
+            && self.link_mac(request.uri.path(), expires).verify_slice(&signature).is_ok()
     }
 
     fn link_mac(&self, path: &str, expires: i64) -> Hmac<Sha256> {
@@ -80,8 +77,5 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
-        .collect()
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }

@@ -49,14 +49,8 @@ impl BlobStore {
         for folder in ["blobs/sha256", "links", "uploads"] {
             fs::create_dir_all(root.join(folder))?;
         }
-        let inner = Inner {
-            root,
-            uploads: Mutex::default(),
-            settled: Mutex::default(),
-        };
-        Ok(BlobStore {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { root, uploads: Mutex::default(), settled: Mutex::default() };
+        Ok(BlobStore { inner: Arc::new(inner) })
     }
 
     /// Where the bytes are, if they are here.
@@ -97,9 +91,7 @@ impl BlobStore {
         };
         for entry in entries {
             let name = entry?.file_name();
-            let digest = name
-                .to_str()
-                .and_then(|hex| Digest::parse(&format!("sha256:{hex}")));
+            let digest = name.to_str().and_then(|hex| Digest::parse(&format!("sha256:{hex}")));
             if let Some(digest) = digest {
                 settled.unlink(repository, &digest)?;
             }

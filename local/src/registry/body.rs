@@ -18,11 +18,7 @@ pub(super) async fn of_file(path: &Path, first_byte: u64, length: u64) -> io::Re
     if first_byte > 0 {
         file.seek(SeekFrom::Start(first_byte)).await?;
     }
-    Ok(Body::new(FilePart {
-        file,
-        remaining_bytes: length,
-        buffer: vec![0; PIECE_BYTES],
-    }))
+    Ok(Body::new(FilePart { file, remaining_bytes: length, buffer: vec![0; PIECE_BYTES] }))
 }
 
 struct FilePart {

@@ -22,12 +22,7 @@ pub(super) struct OciError {
 
 impl OciError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> OciError {
-        OciError {
-            status,
-            code,
-            message: message.into(),
-            header: None,
-        }
+        OciError { status, code, message: message.into(), header: None }
     }
 
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> OciError {
@@ -37,12 +32,8 @@ impl OciError {
 
     pub(super) fn unauthorized() -> OciError {
         let challenge = HeaderValue::from_static("Basic realm=\"ECR\"");
-        OciError::new(
-            StatusCode::UNAUTHORIZED,
-            "UNAUTHORIZED",
-            "authentication required",
-        )
-        .with_header(header::WWW_AUTHENTICATE, challenge)
+        OciError::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required")
+            .with_header(header::WWW_AUTHENTICATE, challenge)
     }
 
     pub(super) fn blob_unknown(digest: &str) -> OciError {
@@ -51,11 +42,7 @@ impl OciError {
     }
 
     pub(super) fn manifest_unknown() -> OciError {
-        OciError::new(
-            StatusCode::NOT_FOUND,
-            "MANIFEST_UNKNOWN",
-            "Requested image not found",
-        )
+        OciError::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "Requested image not found")
     }
 
     pub(super) fn digest_invalid(digest: &str) -> OciError {
@@ -64,11 +51,7 @@ impl OciError {
     }
 
     pub(super) fn tag_invalid(tag: &str) -> OciError {
-        OciError::new(
-            StatusCode::BAD_REQUEST,
-            "TAG_INVALID",
-            format!("'{tag}' is not a tag"),
-        )
+        OciError::new(StatusCode::BAD_REQUEST, "TAG_INVALID", format!("'{tag}' is not a tag"))
     }
 
     pub(super) fn size_invalid(message: impl Into<String>) -> OciError {
@@ -152,11 +135,7 @@ impl From<UploadError> for OciError {
 impl From<io::Error> for OciError {
     fn from(error: io::Error) -> OciError {
         tracing::error!(%error, "the blob store failed");
-        OciError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "UNKNOWN",
-            format!("the blob store failed: {error}"),
-        )
+        OciError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", format!("the blob store failed: {error}"))
     }
 }
 

@@ -44,11 +44,7 @@ pub enum ManifestRefusal {
     #[error("the repository does not have {}", .0.join(", "))]
     BlobsUnknown(Vec<String>),
     #[error("{digest} has {actual} bytes, not {stated}")]
-    WrongSize {
-        digest: String,
-        stated: u64,
-        actual: u64,
-    },
+    WrongSize { digest: String, stated: u64, actual: u64 },
     #[error(transparent)]
     World(#[from] Refusal),
     #[error("the blob store failed: {0}")]
@@ -57,8 +53,7 @@ pub enum ManifestRefusal {
 
 impl Registry {
     pub(crate) fn push(&self, push: Push<'_>) -> Result<Pushed, ManifestRefusal> {
-        self.hub
-            .with(|world| world.repository(push.repository).map(drop))?;
+        self.hub.with(|world| world.repository(push.repository).map(drop))?;
         if push.manifest.len() > MAX_MANIFEST_BYTES {
             return Err(ManifestRefusal::TooLarge);
         }
@@ -66,10 +61,7 @@ impl Registry {
         let manifest = Manifest::parse(text, push.media_type)?;
         let digest = Digest::of(push.manifest);
         if let Some(stated) = push.digest.filter(|stated| **stated != digest) {
-            return Err(ManifestRefusal::WrongDigest {
-                stated: stated.clone(),
-                actual: digest,
-            });
+            return Err(ManifestRefusal::WrongDigest { stated: stated.clone(), actual: digest });
         }
         let _settled = self.blobs.settle();
         self.check_blobs(push.repository, &manifest)?;
@@ -83,10 +75,7 @@ impl Registry {
             world.put_image(push.repository, digest, text, media_type, push.tag, push.repeat)?;
             Ok::<_, ManifestRefusal>(())
         })?;
-        Ok(Pushed {
-            digest,
-            subject: manifest.subject.map(|subject| subject.digest),
-        })
+        Ok(Pushed { digest, subject: manifest.subject.map(|subject| subject.digest) })
     }
 
     fn check_blobs(&self, repository: &str, manifest: &Manifest) -> Result<(), ManifestRefusal> {
@@ -102,11 +91,7 @@ impl Registry {
                 None => unknown.push(blob.digest.clone()),
             }
         }
-        if unknown.is_empty() {
-            Ok(())
-        } else {
-            Err(ManifestRefusal::BlobsUnknown(unknown))
-        }
+        if unknown.is_empty() { Ok(()) } else { Err(ManifestRefusal::BlobsUnknown(unknown)) }
     }
 }
 
@@ -114,9 +99,5 @@ fn check_size(descriptor: &Descriptor, actual: u64) -> Result<(), ManifestRefusa
     if descriptor.size == actual {
         return Ok(());
     }
-    Err(ManifestRefusal::WrongSize {
-        digest: descriptor.digest.clone(),
-        stated: descriptor.size,
-        actual,
-    })
+    Err(ManifestRefusal::WrongSize { digest: descriptor.digest.clone(), stated: descriptor.size, actual })
 }

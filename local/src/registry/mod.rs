@@ -45,9 +45,6 @@ pub struct Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Registry")
-            .field("blobs", &self.blobs)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Registry").field("blobs", &self.blobs).finish_non_exhaustive()
     }
 }

@@ -59,10 +59,7 @@ pub enum ResolveError {
         "image Manifest does not contain descriptor matching platform '{wanted}', only {}",
         list(available)
     )]
-    NoManifestForPlatform {
-        wanted: Platform,
-        available: Vec<Platform>,
-    },
+    NoManifestForPlatform { wanted: Platform, available: Vec<Platform> },
     #[error("failed to copy: layer {digest} of {image} is not in the registry")]
     LayerMissing { image: String, digest: String },
     #[error("the configuration of {image} cannot be read: {reason}")]
@@ -143,10 +140,7 @@ impl Registry {
         let path = image
             .strip_prefix(&host)
             .and_then(|path| path.strip_prefix('/'))
-            .ok_or_else(|| ResolveError::WrongRegistry {
-                image: image.to_owned(),
-                host,
-            })?;
+            .ok_or_else(|| ResolveError::WrongRegistry { image: image.to_owned(), host })?;
         // With both a tag and a digest, the digest counts.
         Ok(match (path.split_once('@'), path.split_once(':')) {
             (Some((name, digest)), _) => (name.split_once(':').map_or(name, |(name, _)| name), digest),
@@ -168,23 +162,14 @@ impl Registry {
                 image: image.to_owned(),
                 repository: repository.to_owned(),
             })?
-            .ok_or_else(|| ResolveError::UnknownImage {
-                image: image.to_owned(),
-            })?;
-        let manifest = Manifest::parse(&found.manifest, Some(&found.media_type)).map_err(|source| {
-            ResolveError::ManifestUnreadable {
-                image: image.to_owned(),
-                source,
-            }
-        })?;
+            .ok_or_else(|| ResolveError::UnknownImage { image: image.to_owned() })?;
+        let manifest = Manifest::parse(&found.manifest, Some(&found.media_type))
+            .map_err(|source| ResolveError::ManifestUnreadable { image: image.to_owned(), source })?;
         Ok((found, manifest))
     }
 
     fn config(&self, image: &str, config: &Descriptor) -> Result<(Platform, ImageConfig), ResolveError> {
-        if !matches!(
-            config.media_type.as_str(),
-            media_type::OCI_CONFIG | media_type::DOCKER_CONFIG
-        ) {
+        if !matches!(config.media_type.as_str(), media_type::OCI_CONFIG | media_type::DOCKER_CONFIG) {
             return Err(ResolveError::MediaTypeNotSupported {
                 image: image.to_owned(),
                 media_type: config.media_type.clone(),
@@ -223,11 +208,10 @@ impl Registry {
 
     fn blob(&self, image: &str, descriptor: &Descriptor) -> Result<PathBuf, ResolveError> {
         let path = Digest::parse(&descriptor.digest).map(|digest| self.blobs.path(&digest));
-        path.filter(|path| path.is_file())
-            .ok_or_else(|| ResolveError::LayerMissing {
-                image: image.to_owned(),
-                digest: descriptor.digest.clone(),
-            })
+        path.filter(|path| path.is_file()).ok_or_else(|| ResolveError::LayerMissing {
+            image: image.to_owned(),
+            digest: descriptor.digest.clone(),
+        })
     }
 }
 
@@ -244,9 +228,7 @@ fn is_layer(media_type: &str) -> bool {
 
 /// Attestations have the platform `unknown/unknown`, so that nobody asks for them.
 fn choose<'a>(manifests: &'a [Descriptor], wanted: &Platform) -> Option<&'a Descriptor> {
-    manifests
-        .iter()
-        .find(|child| platform_of(child).as_ref() == Some(wanted))
+    manifests.iter().find(|child| platform_of(child).as_ref() == Some(wanted))
 }
 
 fn platforms(manifests: &[Descriptor]) -> Vec<Platform> {
@@ -261,10 +243,7 @@ fn platforms(manifests: &[Descriptor]) -> Vec<Platform> {
 
 fn platform_of(child: &Descriptor) -> Option<Platform> {
     let platform = child.platform.as_ref()?;
-    Some(Platform {
-        os: platform.os.clone(),
-        architecture: platform.architecture.clone(),
-    })
+    Some(Platform { os: platform.os.clone(), architecture: platform.architecture.clone() })
 }
 
 impl std::fmt::Display for Platform {

@@ -66,9 +66,7 @@ async fn dispatch(registry: &Registry, request: Request) -> Result<Response, Oci
         let message = format!("'{repository}' is not the name of a repository");
         return Err(OciError::new(StatusCode::BAD_REQUEST, "NAME_INVALID", message));
     }
-    registry
-        .hub
-        .with(|world| world.repository(repository).map(drop))?;
+    registry.hub.with(|world| world.repository(repository).map(drop))?;
     let head = parts.method == Method::HEAD;
     match (&parts.method, what) {
         (&Method::GET, What::Tags) => serve_lists::tags(registry, repository, &query(&parts)?),
@@ -118,23 +116,13 @@ impl Target<'_> {
         let (before, last) = path.rsplit_once('/')?;
         if last.is_empty() {
             let repository = before.strip_suffix("/blobs/uploads")?;
-            return Some(Target::In {
-                repository,
-                what: What::Uploads,
-            });
+            return Some(Target::In { repository, what: What::Uploads });
         }
         let inside = [
             ("/blobs/uploads", What::Upload(last)),
             ("/manifests", What::Manifest(last)),
             ("/referrers", What::Referrers(last)),
-            (
-                "/blobs",
-                if last == "uploads" {
-                    What::Uploads
-                } else {
-                    What::Blob(last)
-                },
-            ),
+            ("/blobs", if last == "uploads" { What::Uploads } else { What::Blob(last) }),
             ("/tags", What::Tags),
         ];
         inside.into_iter().find_map(|(suffix, what)| {
@@ -157,14 +145,8 @@ mod tests {
             ("/v2/_catalog", Some(Target::Catalog)),
             ("/v2/a/b/c/tags/list", inside("a/b/c", What::Tags)),
             ("/v2/a/b/manifests/v1", inside("a/b", What::Manifest("v1"))),
-            (
-                "/v2/a/tags/list/manifests/v1",
-                inside("a/tags/list", What::Manifest("v1")),
-            ),
-            (
-                "/v2/a/referrers/sha256:1",
-                inside("a", What::Referrers("sha256:1")),
-            ),
+            ("/v2/a/tags/list/manifests/v1", inside("a/tags/list", What::Manifest("v1"))),
+            ("/v2/a/referrers/sha256:1", inside("a", What::Referrers("sha256:1"))),
             ("/v2/a/blobs/sha256:1", inside("a", What::Blob("sha256:1"))),
             ("/v2/a/blobs/uploads", inside("a", What::Uploads)),
             ("/v2/a/b/blobs/uploads/", inside("a/b", What::Uploads)),

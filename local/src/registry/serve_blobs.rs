@@ -21,9 +21,7 @@ pub(super) async fn get(
     let digest = parse(digest)?;
     let size = registry.blobs.size(repository, &digest)?;
     let size = size.ok_or_else(|| OciError::blob_unknown(digest.as_str()))?;
-    let wanted = headers
-        .get(header::RANGE)
-        .and_then(|range| parse_range(range.to_str().ok()?, size));
+    let wanted = headers.get(header::RANGE).and_then(|range| parse_range(range.to_str().ok()?, size));
     let (status, first_byte, length) = match wanted {
         None => (StatusCode::OK, 0, size),
         Some(Some((first, last))) => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
@@ -82,17 +80,13 @@ pub(super) fn parse(digest: &str) -> Result<Digest, OciError> {
 impl Registry {
     /// An image of the repository that has the blob as its config or a layer.
     fn image_with(&self, repository: &str, digest: &Digest) -> Result<Option<String>, OciError> {
-        let images = self
-            .hub
-            .with(|world| world.repository(repository).map(|found| found.images.clone()))?;
+        let images = self.hub.with(|world| world.repository(repository).map(|found| found.images.clone()))?;
         let has = |manifest: &str| {
             Manifest::parse(manifest, None)
                 .is_ok_and(|manifest| manifest.blobs().any(|blob| blob.digest == digest.as_str()))
         };
         let mut images = images.into_values();
-        Ok(images
-            .find(|image| has(&image.manifest))
-            .map(|image| image.digest))
+        Ok(images.find(|image| has(&image.manifest)).map(|image| image.digest))
     }
 }
 

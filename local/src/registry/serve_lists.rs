@@ -15,9 +15,7 @@ use crate::world::ecr::{Image, Manifest, media_type};
 type Query = HashMap<String, String>;
 
 pub(super) fn catalog(registry: &Registry, query: &Query) -> Result<Response, OciError> {
-    let names: Vec<String> = registry
-        .hub
-        .with(|world| world.ecr.repositories.keys().cloned().collect());
+    let names: Vec<String> = registry.hub.with(|world| world.ecr.repositories.keys().cloned().collect());
     let page = Page::of(names, query)?;
     Ok(page.answer("/v2/_catalog", |names| json!({"repositories": names})))
 }
@@ -29,10 +27,7 @@ pub(super) fn tags(registry: &Registry, repository: &str, query: &Query) -> Resu
     })?;
     tags.sort();
     let page = Page::of(tags, query)?;
-    Ok(page.answer(
-        &format!("/v2/{repository}/tags/list"),
-        |tags| json!({"name": repository, "tags": tags}),
-    ))
+    Ok(page.answer(&format!("/v2/{repository}/tags/list"), |tags| json!({"name": repository, "tags": tags})))
 }
 
 pub(super) fn referrers(
@@ -95,9 +90,7 @@ impl Page {
             OciError::new(StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID", message)
         })?;
         let last = query.get("last");
-        let rest = sorted
-            .into_iter()
-            .skip_while(|name| last.is_some_and(|last| name <= last));
+        let rest = sorted.into_iter().skip_while(|name| last.is_some_and(|last| name <= last));
         let mut names: Vec<String> = rest.collect();
         let more = limit.is_some_and(|limit| limit > 0 && names.len() > limit);
         names.truncate(limit.unwrap_or(usize::MAX));

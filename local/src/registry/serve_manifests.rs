@@ -20,9 +20,8 @@ pub(super) fn get(
     reference: &str,
     head: bool,
 ) -> Result<Response, OciError> {
-    let image = registry
-        .hub
-        .with(|world| world.find_image(repository, reference).map(Option::<&_>::cloned))?;
+    let image =
+        registry.hub.with(|world| world.find_image(repository, reference).map(Option::<&_>::cloned))?;
     let image = image.ok_or_else(OciError::manifest_unknown)?;
     let headers = [
         (header::CONTENT_TYPE, image.media_type),
@@ -30,11 +29,7 @@ pub(super) fn get(
         (header::ETAG, format!("\"{}\"", image.digest)),
         (CONTENT_DIGEST, image.digest),
     ];
-    let body = if head {
-        Body::empty()
-    } else {
-        Body::from(image.manifest)
-    };
+    let body = if head { Body::empty() } else { Body::from(image.manifest) };
     Ok((headers, body).into_response())
 }
 
@@ -75,9 +70,7 @@ pub(super) async fn put(
 }
 
 pub(super) fn delete(registry: &Registry, repository: &str, reference: &str) -> Result<Response, OciError> {
-    registry
-        .hub
-        .with(|world| world.delete_image(repository, reference))?;
+    registry.hub.with(|world| world.delete_image(repository, reference))?;
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
@@ -94,10 +87,7 @@ async fn collect(body: Body) -> Result<Vec<u8>, OciError> {
 }
 
 fn created(address: &str, digest: &Digest, subject: Option<&str>) -> Response {
-    let headers = [
-        (header::LOCATION, format!("{address}/{digest}")),
-        (CONTENT_DIGEST, digest.to_string()),
-    ];
+    let headers = [(header::LOCATION, format!("{address}/{digest}")), (CONTENT_DIGEST, digest.to_string())];
     let mut response = (StatusCode::CREATED, headers).into_response();
     if let Some(subject) = subject.and_then(|subject| HeaderValue::from_str(subject).ok()) {
         response.headers_mut().insert(SUBJECT, subject);

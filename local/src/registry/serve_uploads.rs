@@ -67,9 +67,7 @@ async fn start(
     }
     if let Some(digest) = query.get("digest") {
         let digest = parse(digest)?;
-        blobs
-            .take_whole(repository, chunk(headers)?, body, &digest)
-            .await?;
+        blobs.take_whole(repository, chunk(headers)?, body, &digest).await?;
         return Ok(created(repository, &digest));
     }
     let id = blobs.start_upload(repository)?;
@@ -84,10 +82,7 @@ fn chunk(headers: &HeaderMap) -> Result<Chunk, OciError> {
         .transpose()
         .map_err(|_| OciError::size_invalid("Content-Length is not a number"))?;
     let Some(range) = text(header::CONTENT_RANGE) else {
-        return Ok(Chunk {
-            first_byte: None,
-            length,
-        });
+        return Ok(Chunk { first_byte: None, length });
     };
     let bad_range = || OciError::upload_invalid(format!("'{range}' is not a Content-Range"));
     let (first, last) = range.split_once('-').ok_or_else(bad_range)?;
@@ -98,21 +93,14 @@ fn chunk(headers: &HeaderMap) -> Result<Chunk, OciError> {
     if length.is_some_and(|length| length != in_range) {
         return Err(OciError::size_invalid("Content-Length and Content-Range differ"));
     }
-    Ok(Chunk {
-        first_byte: Some(first),
-        length: Some(in_range),
-    })
+    Ok(Chunk { first_byte: Some(first), length: Some(in_range) })
 }
 
 fn progress(status: StatusCode, repository: &str, id: &str, received_bytes: u64) -> Response {
-    let headers = [
-        (header::LOCATION, format!("/v2/{repository}/blobs/uploads/{id}")),
-        (UPLOAD_ID, id.to_owned()),
-    ];
+    let headers =
+        [(header::LOCATION, format!("/v2/{repository}/blobs/uploads/{id}")), (UPLOAD_ID, id.to_owned())];
     let mut response = (status, headers).into_response();
-    response
-        .headers_mut()
-        .insert(header::RANGE, received_range(received_bytes));
+    response.headers_mut().insert(header::RANGE, received_range(received_bytes));
     response
 }
 

@@ -48,31 +48,18 @@ impl Place {
     pub(crate) async fn start_with(immutable_tags: bool) -> Place {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let settings = Settings {
-            registry_host: address.to_string(),
-            ..Settings::default()
-        };
+        let settings = Settings { registry_host: address.to_string(), ..Settings::default() };
         let (hub, effects) = Hub::new(World::new(settings, Hub::now()));
         hub.with(|world| {
-            world
-                .create_repository(REPOSITORY, immutable_tags, false, BTreeMap::new())
-                .map(drop)
+            world.create_repository(REPOSITORY, immutable_tags, false, BTreeMap::new()).map(drop)
         })
         .unwrap();
         let folder = TempDir::new().unwrap();
-        let registry = Registry {
-            hub,
-            blobs: BlobStore::new(folder.path()).unwrap(),
-            password: PASSWORD.into(),
-        };
+        let registry =
+            Registry { hub, blobs: BlobStore::new(folder.path()).unwrap(), password: PASSWORD.into() };
         let service = router(registry.clone());
         tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-        Place {
-            registry,
-            address,
-            effects,
-            folder,
-        }
+        Place { registry, address, effects, folder }
     }
 
     pub(crate) async fn send(&self, line: &str, body: impl Into<Bytes>) -> Answer {
@@ -100,9 +87,8 @@ impl Place {
         body: impl Into<Bytes>,
     ) -> Answer {
         let (method, path) = line.split_once(' ').unwrap();
-        let mut request = hyper::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address));
+        let mut request =
+            hyper::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -128,8 +114,7 @@ impl Place {
     pub(crate) async fn push_manifest(&self, reference: &str, manifest: &Value) -> Answer {
         let media_type = manifest["mediaType"].as_str().unwrap();
         let line = format!("PUT /v2/{REPOSITORY}/manifests/{reference}");
-        self.send_with(&line, &[("content-type", media_type)], manifest.to_string())
-            .await
+        self.send_with(&line, &[("content-type", media_type)], manifest.to_string()).await
     }
 
     /// With everything in it; the digest of its manifest.
@@ -139,9 +124,7 @@ impl Place {
         }
         let manifest = image.manifest();
         let digest = Digest::of(manifest.to_string().as_bytes());
-        let answer = self
-            .push_manifest(reference.unwrap_or(digest.as_str()), &manifest)
-            .await;
+        let answer = self.push_manifest(reference.unwrap_or(digest.as_str()), &manifest).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         digest
     }
@@ -298,9 +281,7 @@ impl TinyIndex {
 
     pub(crate) fn child_digests(&self) -> Vec<String> {
         let entries = self.manifest["manifests"].as_array().unwrap().iter();
-        entries
-            .map(|entry| entry["digest"].as_str().unwrap().to_owned())
-            .collect()
+        entries.map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect()
     }
 
     /// An OCI image layout in a folder, as `oci:<folder>:<tag>` of other tools.

@@ -124,10 +124,7 @@ impl BlobStore {
     fn accept(&self, upload: &Upload, stated: &Digest) -> Result<(), UploadError> {
         let actual = Digest::finish(upload.hasher.clone());
         if actual != *stated {
-            return Err(UploadError::WrongDigest {
-                stated: stated.clone(),
-                actual,
-            });
+            return Err(UploadError::WrongDigest { stated: stated.clone(), actual });
         }
         let settled = self.settle();
         settled.admit(&upload.repository, stated, upload.file.path())?;
@@ -138,11 +135,7 @@ impl BlobStore {
         let uploads = self.inner.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         let upload = uploads.get(id).cloned().ok_or(UploadError::Unknown)?;
         let upload = upload.try_lock_owned().map_err(|_| UploadError::Busy)?;
-        if upload.repository == repository {
-            Ok(upload)
-        } else {
-            Err(UploadError::Unknown)
-        }
+        if upload.repository == repository { Ok(upload) } else { Err(UploadError::Unknown) }
     }
 
     fn forget_upload(&self, id: &str) {
@@ -153,16 +146,8 @@ impl BlobStore {
 
 impl Upload {
     fn new(store: &BlobStore, repository: &str) -> io::Result<Upload> {
-        let file = tempfile::Builder::new()
-            .prefix("")
-            .rand_bytes(32)
-            .tempfile_in(store.uploads_folder())?;
-        Ok(Upload {
-            repository: repository.to_owned(),
-            file,
-            received_bytes: 0,
-            hasher: Sha256::new(),
-        })
+        let file = tempfile::Builder::new().prefix("").rand_bytes(32).tempfile_in(store.uploads_folder())?;
+        Ok(Upload { repository: repository.to_owned(), file, received_bytes: 0, hasher: Sha256::new() })
     }
 }
 
@@ -174,10 +159,7 @@ async fn receive(
 ) -> Result<OwnedMutexGuard<Upload>, UploadError> {
     let received_bytes = upload.received_bytes;
     if let Some(first_byte) = chunk.first_byte.filter(|first| *first != received_bytes) {
-        return Err(UploadError::OutOfOrder {
-            received_bytes,
-            first_byte,
-        });
+        return Err(UploadError::OutOfOrder { received_bytes, first_byte });
     }
     let (pieces, incoming) = mpsc::channel(8);
     let writer = tokio::task::spawn_blocking(move || write(upload, incoming, chunk.length));

@@ -62,9 +62,7 @@ fn inspect(file: &mut (impl Read + Seek), host: &Platform) -> Result<(), NotRunn
         [0xcf, 0xfa, 0xed, 0xfe, ..] => inspect_mach_o(&start, host),
         [b'#', b'!', line @ ..] => {
             let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            Err(NotRunnable::Script(
-                String::from_utf8_lossy(line).trim().to_owned(),
-            ))
+            Err(NotRunnable::Script(String::from_utf8_lossy(line).trim().to_owned()))
         }
         _ => Err(NotRunnable::NotAProgram),
     }
@@ -77,11 +75,7 @@ fn inspect_elf(start: &[u8], file: &mut (impl Read + Seek), host: &Platform) -> 
     };
     let (class, order, abi) = (header[4], header[5], header[7]);
     let kind = u16_at(header, 16);
-    let machine = if order == 1 {
-        u16_at(header, 18)
-    } else {
-        u16_at(header, 18).swap_bytes()
-    };
+    let machine = if order == 1 { u16_at(header, 18) } else { u16_at(header, 18).swap_bytes() };
     let platform = format!("{}/{}", system_of(abi), architecture_of(machine, class, order));
     if platform != format!("{}/{}", host.os, host.architecture) {
         return Err(NotRunnable::OtherMachine(platform));
@@ -90,11 +84,8 @@ fn inspect_elf(start: &[u8], file: &mut (impl Read + Seek), host: &Platform) -> 
     if !(kind == 2 || kind == 3) {
         return Err(NotRunnable::NotAProgram);
     }
-    let (table, size, count) = (
-        u64_at(header, 32),
-        u64::from(u16_at(header, 54)),
-        u64::from(u16_at(header, 56)),
-    );
+    let (table, size, count) =
+        (u64_at(header, 32), u64::from(u16_at(header, 54)), u64::from(u16_at(header, 56)));
     if size < 56 || count > MOST_PROGRAM_HEADERS {
         return Err(NotRunnable::NotAProgram);
     }
@@ -175,10 +166,7 @@ mod tests {
     use super::*;
 
     fn platform(os: &str, architecture: &str) -> Platform {
-        Platform {
-            os: os.to_owned(),
-            architecture: architecture.to_owned(),
-        }
+        Platform { os: os.to_owned(), architecture: architecture.to_owned() }
     }
 
     /// A 64-bit little-endian ELF with the given program header types, each naming the bytes at the end.
@@ -225,10 +213,7 @@ mod tests {
     #[test]
     fn programs_for_other_machines_and_systems_are_named() {
         assert_eq!(verdict(&elf(183, 2, &[1])), "is a program for linux/arm64");
-        assert_eq!(
-            verdict(&elf(9_999, 2, &[1])),
-            "is a program for linux/machine 9999"
-        );
+        assert_eq!(verdict(&elf(9_999, 2, &[1])), "is a program for linux/machine 9999");
         let mut freebsd = elf(62, 2, &[1]);
         freebsd[7] = 9;
         assert_eq!(verdict(&freebsd), "is a program for freebsd/amd64");

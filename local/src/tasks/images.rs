@@ -44,11 +44,7 @@ pub(super) struct ImageStore {
 
 impl ImageStore {
     pub(super) fn new(source: impl Images, folder: PathBuf) -> ImageStore {
-        ImageStore {
-            source: Arc::new(source),
-            folder,
-            unpacked: Mutex::default(),
-        }
+        ImageStore { source: Arc::new(source), folder, unpacked: Mutex::default() }
     }
 
     /// The image and the folder that holds its files.
@@ -64,10 +60,7 @@ impl ImageStore {
             .map_err(StartError::Pull)?;
         let cell = {
             let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
-            unpacked
-                .entry(resolved.manifest_digest.clone())
-                .or_default()
-                .clone()
+            unpacked.entry(resolved.manifest_digest.clone()).or_default().clone()
         };
         // Whoever comes second waits for the first; after a failure the next one tries again.
         let root = cell.get_or_try_init(|| self.unpack(&resolved)).await?.clone();
@@ -79,15 +72,10 @@ impl ImageStore {
         let folder = self.folder.clone();
         let name = image.manifest_digest.replace(':', "-");
         let root = spawn_blocking(move || {
-            let failed = |source| UnpackError::Folder {
-                path: folder.display().to_string(),
-                source,
-            };
+            let failed = |source| UnpackError::Folder { path: folder.display().to_string(), source };
             unpack_into(&folder, &name, |root| unpack::unpack(&layers, root), failed)
         });
-        let root = root
-            .await
-            .map_err(|panicked| StartError::Pull(panicked.into()))??;
+        let root = root.await.map_err(|panicked| StartError::Pull(panicked.into()))??;
         Ok(root)
     }
 }

@@ -78,10 +78,7 @@ mod tests {
         assert_eq!(resolved("bin/server"), root.join("usr/bin/server"));
         assert_eq!(resolved("usr/out/passwd"), root.join("etc/passwd"));
         assert_eq!(resolved("../../etc/passwd"), root.join("etc/passwd"));
-        assert_eq!(
-            resolve_parent(root, Path::new("entry")).unwrap(),
-            root.join("entry")
-        );
+        assert_eq!(resolve_parent(root, Path::new("entry")).unwrap(), root.join("entry"));
     }
 
     #[test]

@@ -37,17 +37,11 @@ pub(super) fn plan(
     let arguments = arguments(image, container);
     let called = arguments.first().ok_or(StartError::NoCommand)?.clone();
     let mut environment = vec![("PATH".to_owned(), DEFAULT_PATH.to_owned())];
-    for (name, value) in [&image.env, given, &container.environment, injected]
-        .into_iter()
-        .flatten()
-    {
+    for (name, value) in [&image.env, given, &container.environment, injected].into_iter().flatten() {
         environment.retain(|(known, _)| known != name);
         environment.push((name.clone(), value.clone()));
     }
-    let given_folder = container
-        .working_directory
-        .as_ref()
-        .or(image.working_dir.as_ref());
+    let given_folder = container.working_directory.as_ref().or(image.working_dir.as_ref());
     let folder = Path::new("/").join(given_folder.map_or("", String::as_str));
     let program = find(root, &called, &folder, &environment)?;
     executable::check(&program, host).map_err(|reason| StartError::NotRunnable {
@@ -66,11 +60,8 @@ pub(super) fn plan(
 
 /// As Docker does it: an entry point given from outside also drops the image's command.
 fn arguments(image: &ImageConfig, container: &StartContainer) -> Vec<String> {
-    let entry_point = if container.entry_point.is_empty() {
-        &image.entrypoint
-    } else {
-        &container.entry_point
-    };
+    let entry_point =
+        if container.entry_point.is_empty() { &image.entrypoint } else { &container.entry_point };
     let command = match (container.command.is_empty(), container.entry_point.is_empty()) {
         (false, _) => container.command.as_slice(),
         (true, true) => &image.cmd,
@@ -85,10 +76,8 @@ fn find(
     folder: &Path,
     environment: &[(String, String)],
 ) -> Result<PathBuf, StartError> {
-    let not_found = |searched: &str| StartError::NotFound {
-        program: called.to_owned(),
-        searched: searched.to_owned(),
-    };
+    let not_found =
+        |searched: &str| StartError::NotFound { program: called.to_owned(), searched: searched.to_owned() };
     let is_file = |path: PathBuf| {
         let found = inside_root::resolve(root, &path).ok()?;
         found.is_file().then_some(found)
@@ -98,9 +87,7 @@ fn find(
     }
     let path = environment.iter().find(|(name, _)| name == "PATH");
     let mut folders = path.map_or("", |(_, value)| value).split(':');
-    folders
-        .find_map(|place| is_file(folder.join(place).join(called)))
-        .ok_or_else(|| not_found("$PATH"))
+    folders.find_map(|place| is_file(folder.join(place).join(called))).ok_or_else(|| not_found("$PATH"))
 }
 
 /// Docker makes it where an image lacks it.
@@ -109,10 +96,7 @@ fn make_working_directory(root: &Path, folder: &Path) -> Result<PathBuf, StartEr
         fs::create_dir_all(&path)?;
         Ok(path)
     });
-    made.map_err(|source| StartError::WorkingDirectory {
-        path: folder.display().to_string(),
-        source,
-    })
+    made.map_err(|source| StartError::WorkingDirectory { path: folder.display().to_string(), source })
 }
 
 #[cfg(test)]
@@ -126,10 +110,7 @@ mod tests {
     }
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-            .collect()
+        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
     }
 
     fn container(entry_point: &[&str], command: &[&str]) -> StartContainer {
@@ -146,11 +127,7 @@ mod tests {
     }
 
     fn image(entry_point: &[&str], cmd: &[&str]) -> ImageConfig {
-        ImageConfig {
-            entrypoint: strings(entry_point),
-            cmd: strings(cmd),
-            ..ImageConfig::default()
-        }
+        ImageConfig { entrypoint: strings(entry_point), cmd: strings(cmd), ..ImageConfig::default() }
     }
 
     /// The smallest file that passes for a program of `platform()`: a header alone.
@@ -165,10 +142,7 @@ mod tests {
     }
 
     fn platform() -> Platform {
-        Platform {
-            os: "linux".into(),
-            architecture: "amd64".into(),
-        }
+        Platform { os: "linux".into(), architecture: "amd64".into() }
     }
 
     fn plan_in(root: &Path, image: &ImageConfig, container: &StartContainer) -> Result<Launch, StartError> {
@@ -196,26 +170,10 @@ mod tests {
         definition.environment = pairs(&[("C", "definition"), ("D", "definition")]);
         let given = pairs(&[("B", "place"), ("C", "place")]);
         let injected = pairs(&[("D", "injected")]);
-        let launch = plan(
-            root.path(),
-            &from_image,
-            &definition,
-            &given,
-            &injected,
-            &platform(),
-        )
-        .unwrap();
-        let expected = [
-            ("A", "image"),
-            ("B", "place"),
-            ("C", "definition"),
-            ("D", "injected"),
-        ];
+        let launch = plan(root.path(), &from_image, &definition, &given, &injected, &platform()).unwrap();
+        let expected = [("A", "image"), ("B", "place"), ("C", "definition"), ("D", "injected")];
         assert_eq!(launch.environment[1..], pairs(&expected));
-        assert_eq!(
-            launch.environment[0],
-            ("PATH".to_owned(), DEFAULT_PATH.to_owned())
-        );
+        assert_eq!(launch.environment[0], ("PATH".to_owned(), DEFAULT_PATH.to_owned()));
     }
 
     #[test]
@@ -227,15 +185,9 @@ mod tests {
         symlink("/opt/tool", root.join("entry")).unwrap();
         let mut with_path = image(&["tool"], &[]);
         with_path.env = pairs(&[("PATH", "/nowhere:/opt")]);
-        assert_eq!(
-            plan_in(root, &with_path, &container(&[], &[])).unwrap().program,
-            root.join("opt/tool")
-        );
+        assert_eq!(plan_in(root, &with_path, &container(&[], &[])).unwrap().program, root.join("opt/tool"));
         let linked = plan_in(root, &image(&["/entry"], &[]), &container(&[], &[])).unwrap();
-        assert_eq!(
-            (linked.program, linked.arguments),
-            (root.join("opt/tool"), strings(&["/entry"]))
-        );
+        assert_eq!((linked.program, linked.arguments), (root.join("opt/tool"), strings(&["/entry"])));
 
         let mut relative = image(&["./run"], &[]);
         relative.working_dir = Some("/srv/app".into());
@@ -274,11 +226,6 @@ mod tests {
              statically linked program for linux/amd64 runs; an image like this one needs Docker or Fargate"
         );
         let error = plan_in(root.path(), &image(&[], &[]), &container(&[], &[])).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("CannotStartContainerError: no command specified"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("CannotStartContainerError: no command specified"), "{error}");
     }
 }

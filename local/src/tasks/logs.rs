@@ -40,13 +40,7 @@ impl Logs {
         // A pipe that cannot be read any more is a pipe at its end.
         while let Ok(Some(text)) = next_line(&mut output).await {
             tracing::debug!(task_id, container, "{text}");
-            self.add(
-                &task_id,
-                LogLine {
-                    container: container.clone(),
-                    text,
-                },
-            );
+            self.add(&task_id, LogLine { container: container.clone(), text });
         }
     }
 
@@ -90,15 +84,10 @@ mod tests {
     async fn the_last_lines_of_a_task_are_kept() {
         let logs = Logs::default();
         let text: String = (1..=250).map(|number| format!("line {number}\r\n")).collect();
-        logs.clone()
-            .read("task".into(), "app".into(), text.as_bytes())
-            .await;
+        logs.clone().read("task".into(), "app".into(), text.as_bytes()).await;
         let lines = logs.of("task");
         assert_eq!(lines.len(), 200);
-        assert_eq!(
-            (lines[0].text.as_str(), lines[199].text.as_str()),
-            ("line 51", "line 250")
-        );
+        assert_eq!((lines[0].text.as_str(), lines[199].text.as_str()), ("line 51", "line 250"));
         assert!(logs.of("another").is_empty());
     }
 
@@ -107,9 +96,7 @@ mod tests {
         let logs = Logs::default();
         let text = "x".repeat(LONGEST_LINE_BYTES as usize + 1);
         for number in 0..=TASKS_REMEMBERED {
-            logs.clone()
-                .read(number.to_string(), "app".into(), text.as_bytes())
-                .await;
+            logs.clone().read(number.to_string(), "app".into(), text.as_bytes()).await;
         }
         assert!(logs.of("0").is_empty());
         let lengths: Vec<usize> = logs.of("1").iter().map(|line| line.text.len()).collect();

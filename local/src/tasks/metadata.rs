@@ -51,11 +51,7 @@ impl MetadataEndpoint {
                 tracing::error!(%error, "the task metadata endpoint ended");
             }
         });
-        Ok(MetadataEndpoint {
-            address,
-            pages,
-            serving,
-        })
+        Ok(MetadataEndpoint { address, pages, serving })
     }
 
     /// The value of `ECS_CONTAINER_METADATA_URI_V4`.
@@ -70,11 +66,8 @@ impl MetadataEndpoint {
         pulled: (Timestamp, Timestamp),
         facts: &[ContainerFacts<'_>],
     ) {
-        let containers: Vec<Value> = facts
-            .iter()
-            .enumerate()
-            .map(|(index, facts)| describe_container(task, index, facts))
-            .collect();
+        let containers: Vec<Value> =
+            facts.iter().enumerate().map(|(index, facts)| describe_container(task, index, facts)).collect();
         let page = describe_task(task, pulled, &containers);
         let mut pages = lock(&self.pages);
         for (index, container) in containers.into_iter().enumerate() {

@@ -32,14 +32,8 @@ impl Ports {
         static RUNNERS: AtomicU32 = AtomicU32::new(0);
         let count = u32::from(RANGE.end() - RANGE.start()) + 1;
         let runner = RUNNERS.fetch_add(1, Ordering::Relaxed);
-        let offset = std::process::id()
-            .wrapping_mul(37)
-            .wrapping_add(runner.wrapping_mul(613))
-            % count;
-        Ports(Arc::new(Mutex::new(Inner {
-            next: RANGE.start() + offset as u16,
-            taken: BTreeSet::new(),
-        })))
+        let offset = std::process::id().wrapping_mul(37).wrapping_add(runner.wrapping_mul(613)) % count;
+        Ports(Arc::new(Mutex::new(Inner { next: RANGE.start() + offset as u16, taken: BTreeSet::new() })))
     }
 
     /// Ports are used in turn, so that one just given up rests as long as possible. `None` if nothing is free.
@@ -47,17 +41,10 @@ impl Ports {
         let mut inner = self.lock();
         for _ in RANGE {
             let port = inner.next;
-            inner.next = if port == *RANGE.end() {
-                *RANGE.start()
-            } else {
-                port + 1
-            };
+            inner.next = if port == *RANGE.end() { *RANGE.start() } else { port + 1 };
             if !inner.taken.contains(&port) && is_free(port) {
                 inner.taken.insert(port);
-                return Some(PortLease {
-                    port,
-                    ports: self.clone(),
-                });
+                return Some(PortLease { port, ports: self.clone() });
             }
         }
         None

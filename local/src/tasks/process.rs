@@ -72,13 +72,7 @@ pub(super) async fn spawn(
         output.spawn(logs.clone().read(task_id, container, pipe));
     }
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    Ok(Running {
-        child,
-        group,
-        stop_signal: signal(launch.stop_signal.as_deref()),
-        stop_timeout,
-        output,
-    })
+    Ok(Running { child, group, stop_signal: signal(launch.stop_signal.as_deref()), stop_timeout, output })
 }
 
 /// A file that was open for writing while another thread forked stays so in that child until its exec: for a moment
@@ -109,14 +103,10 @@ impl Running {
             tracing::debug!("a process that left its group keeps the output of a task open");
         }
         match status {
-            Ok(status) => Ended {
-                exit_code: exit_code(status),
-                reason: None,
-            },
-            Err(error) => Ended {
-                exit_code: None,
-                reason: Some(format!("CannotInspectContainerError: {error}")),
-            },
+            Ok(status) => Ended { exit_code: exit_code(status), reason: None },
+            Err(error) => {
+                Ended { exit_code: None, reason: Some(format!("CannotInspectContainerError: {error}")) }
+            }
         }
     }
 
@@ -168,9 +158,7 @@ async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
 }
 
 fn exit_code(status: ExitStatus) -> Option<i32> {
-    status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal))
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
 }
 
 /// `SIGINT`, `INT` or `2`. What nobody knows is SIGTERM, Docker's default.

@@ -80,9 +80,7 @@ async fn start(
 
     let ready = prepare(shared, task, pulled)?;
     let facts: Vec<ContainerFacts<'_>> = ready.iter().map(Ready::facts).collect();
-    shared
-        .metadata
-        .publish(task, (pull_started_at, Hub::now()), &facts);
+    shared.metadata.publish(task, (pull_started_at, Hub::now()), &facts);
     for ready in ready {
         if told_to_stop() {
             break;
@@ -150,12 +148,7 @@ fn prepare(
         let host = executable::host();
         let launch =
             launch::plan(&root, &image.config, container, given, &injected, &host).map_err(of_this)?;
-        Ok(Ready {
-            container: container.clone(),
-            digest: image.digest,
-            launch,
-            port,
-        })
+        Ok(Ready { container: container.clone(), digest: image.digest, launch, port })
     });
     ready.collect()
 }
@@ -190,11 +183,12 @@ impl Ready {
     ) -> Result<(Running, Option<PortLease>), StartError> {
         let names = (task.task_id.as_str(), self.container.name.as_str());
         let stop_timeout = Duration::from_secs(self.container.stop_timeout_seconds.into());
-        let running = process::spawn(&self.launch, stop_timeout, &shared.logs, names)
-            .await
-            .map_err(|source| StartError::Spawn {
-                program: self.launch.arguments.first().cloned().unwrap_or_default(),
-                source,
+        let running =
+            process::spawn(&self.launch, stop_timeout, &shared.logs, names).await.map_err(|source| {
+                StartError::Spawn {
+                    program: self.launch.arguments.first().cloned().unwrap_or_default(),
+                    source,
+                }
             })?;
         shared.report(Report::ContainerStarted {
             task_arn: task.task_arn.clone(),

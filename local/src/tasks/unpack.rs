@@ -36,10 +36,7 @@ pub(super) enum UnpackError {
 /// Unpacks all layers, the lowest first, into `root`, an empty folder.
 pub(super) fn unpack(layers: &[Layer], root: &Path) -> Result<(), UnpackError> {
     for layer in layers {
-        let failed = |source| UnpackError::Layer {
-            digest: layer.digest.clone(),
-            source,
-        };
+        let failed = |source| UnpackError::Layer { digest: layer.digest.clone(), source };
         let compressed = BufReader::new(File::open(&layer.path).map_err(failed)?);
         let tar: Box<dyn Read> = match layer.media_type.rsplit(['+', '.']).next() {
             Some("tar") => Box::new(compressed),
@@ -104,10 +101,7 @@ fn relative(path: &Path) -> io::Result<PathBuf> {
             Component::Normal(name) => relative.push(name),
             Component::CurDir | Component::RootDir => {}
             Component::ParentDir | Component::Prefix(_) => {
-                return Err(invalid(format!(
-                    "the path {} leads out of the image",
-                    path.display()
-                )));
+                return Err(invalid(format!("the path {} leads out of the image", path.display())));
             }
         }
     }
@@ -152,8 +146,7 @@ fn put(root: &Path, entry: &mut Entry<'_, impl Read>, place: &Path) -> io::Resul
 
 fn link_name(entry: &Entry<'_, impl Read>) -> io::Result<PathBuf> {
     let name = entry.link_name()?;
-    name.map(|name| name.into_owned())
-        .ok_or_else(|| invalid("a link without a target".to_owned()))
+    name.map(|name| name.into_owned()).ok_or_else(|| invalid("a link without a target".to_owned()))
 }
 
 fn make_folder(root: &Path, path: &Path) -> io::Result<PathBuf> {

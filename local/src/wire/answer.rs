@@ -28,11 +28,7 @@ pub(super) enum Protocol {
 
 impl Protocol {
     pub(super) fn of(headers: &HeaderMap) -> Protocol {
-        if headers.contains_key("x-amz-target") {
-            Protocol::Json
-        } else {
-            Protocol::Query
-        }
+        if headers.contains_key("x-amz-target") { Protocol::Json } else { Protocol::Query }
     }
 }
 
@@ -59,12 +55,7 @@ impl RequestId {
 }
 
 pub(super) fn json(id: &RequestId, value: &Value) -> Response {
-    respond(
-        id,
-        StatusCode::OK,
-        "application/x-amz-json-1.1",
-        value.to_string(),
-    )
+    respond(id, StatusCode::OK, "application/x-amz-json-1.1", value.to_string())
 }
 
 pub(super) fn xml(id: &RequestId, operation: &str, namespace: &str, result: &str) -> Response {
@@ -91,16 +82,8 @@ pub(super) fn refused(protocol: Protocol, service: &str, id: &RequestId, refusal
 }
 
 fn error_document(service: &str, id: &RequestId, refusal: &Refusal) -> String {
-    let namespace = if service == "sts" {
-        sts::NAMESPACE
-    } else {
-        elbv2::NAMESPACE
-    };
-    let fault = if refusal.http_status < 500 {
-        "Sender"
-    } else {
-        "Receiver"
-    };
+    let namespace = if service == "sts" { sts::NAMESPACE } else { elbv2::NAMESPACE };
+    let fault = if refusal.http_status < 500 { "Sender" } else { "Receiver" };
     let mut xml = Xml::new();
     xml.root("ErrorResponse", namespace, |xml| {
         xml.within("Error", |xml| {

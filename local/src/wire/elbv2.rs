@@ -17,10 +17,7 @@ type Operation = fn(&World, &Form) -> Result<Xml, Refusal>;
 
 const OPERATIONS: [(&str, Operation); 8] = [
     ("DescribeListeners", listeners::describe),
-    (
-        "DescribeLoadBalancerAttributes",
-        describe_load_balancer_attributes,
-    ),
+    ("DescribeLoadBalancerAttributes", describe_load_balancer_attributes),
     ("DescribeLoadBalancers", describe_load_balancers),
     ("DescribeRules", listeners::describe_rules),
     ("DescribeTags", describe_tags),
@@ -30,19 +27,13 @@ const OPERATIONS: [(&str, Operation); 8] = [
 ];
 
 pub(super) fn call(wire: &Wire, operation: &str, form: &Form) -> Result<String, Refusal> {
-    let (_, carry_out) = OPERATIONS
-        .iter()
-        .find(|(name, _)| *name == operation)
-        .ok_or_else(|| {
-            let known: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();
-            Refusal::new(
-                "InvalidAction",
-                format!(
-                    "{operation} is not an operation of ELBv2 here; known: {}",
-                    known.join(", ")
-                ),
-            )
-        })?;
+    let (_, carry_out) = OPERATIONS.iter().find(|(name, _)| *name == operation).ok_or_else(|| {
+        let known: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();
+        Refusal::new(
+            "InvalidAction",
+            format!("{operation} is not an operation of ELBv2 here; known: {}", known.join(", ")),
+        )
+    })?;
     wire.hub.with(|world| carry_out(world, form)).map(Xml::finish)
 }
 
@@ -50,33 +41,18 @@ fn describe_load_balancers(world: &World, form: &Form) -> Result<Xml, Refusal> {
     let all = &world.elb.load_balancers;
     let arns = form.list("LoadBalancerArns");
     let names = form.list("Names");
-    all_found(
-        &arns,
-        |arn| all.iter().any(|lb| lb.arn == arn),
-        load_balancer_not_found,
-    )?;
+    all_found(&arns, |arn| all.iter().any(|lb| lb.arn == arn), load_balancer_not_found)?;
     all_found(
         &names,
         |name| all.iter().any(|lb| lb.name == name),
-        |name| {
-            Refusal::new(
-                "LoadBalancerNotFound",
-                format!("Load balancers '[{name}]' not found"),
-            )
-        },
+        |name| Refusal::new("LoadBalancerNotFound", format!("Load balancers '[{name}]' not found")),
     )?;
     let chosen = all.iter().filter(|lb| {
         (arns.is_empty() && names.is_empty())
             || arns.contains(&lb.arn.as_str())
             || names.contains(&lb.name.as_str())
     });
-    list(
-        form,
-        "LoadBalancers",
-        chosen,
-        |lb| lb.arn.clone(),
-        write_load_balancer,
-    )
+    list(form, "LoadBalancers", chosen, |lb| lb.arn.clone(), write_load_balancer)
 }
 
 fn write_load_balancer(xml: &mut Xml, balancer: &LoadBalancer) {
@@ -97,16 +73,8 @@ fn describe_target_groups(world: &World, form: &Form) -> Result<Xml, Refusal> {
     let all = &world.elb.target_groups;
     let arns = form.list("TargetGroupArns");
     let names = form.list("Names");
-    all_found(
-        &arns,
-        |arn| all.iter().any(|group| group.arn == arn),
-        target_group_not_found,
-    )?;
-    all_found(
-        &names,
-        |name| all.iter().any(|group| group.name == name),
-        target_group_not_found,
-    )?;
+    all_found(&arns, |arn| all.iter().any(|group| group.arn == arn), target_group_not_found)?;
+    all_found(&names, |name| all.iter().any(|group| group.name == name), target_group_not_found)?;
     let balancer = form.get("LoadBalancerArn");
     if let Some(arn) = balancer {
         find_load_balancer(world, arn)?;
@@ -117,13 +85,7 @@ fn describe_target_groups(world: &World, form: &Form) -> Result<Xml, Refusal> {
             || names.contains(&group.name.as_str());
         named && balancer.is_none_or(|arn| group.load_balancer_arns.iter().any(|other| other == arn))
     });
-    list(
-        form,
-        "TargetGroups",
-        chosen,
-        |group| group.arn.clone(),
-        write_target_group,
-    )
+    list(form, "TargetGroups", chosen, |group| group.arn.clone(), write_target_group)
 }
 
 fn write_target_group(xml: &mut Xml, group: &TargetGroup) {
@@ -146,16 +108,10 @@ fn write_target_group(xml: &mut Xml, group: &TargetGroup) {
     xml.leaf("UnhealthyThresholdCount", check.unhealthy_threshold);
     xml.within("Matcher", |xml| {
         let (from, to) = check.matcher;
-        let codes = if from == to {
-            from.to_string()
-        } else {
-            format!("{from}-{to}")
-        };
+        let codes = if from == to { from.to_string() } else { format!("{from}-{to}") };
         xml.leaf("HttpCode", codes);
     });
-    xml.list("LoadBalancerArns", &group.load_balancer_arns, |xml, arn| {
-        xml.text(arn)
-    });
+    xml.list("LoadBalancerArns", &group.load_balancer_arns, |xml, arn| xml.text(arn));
 }
 
 /// Nothing of ELBv2 can be tagged here, so every resource that exists has no tags.
@@ -185,10 +141,7 @@ fn describe_tags(world: &World, form: &Form) -> Result<Xml, Refusal> {
 fn describe_target_group_attributes(world: &World, form: &Form) -> Result<Xml, Refusal> {
     let group = find_target_group(world, required(form, "TargetGroupArn")?)?;
     Ok(attributes(&[
-        (
-            "deregistration_delay.timeout_seconds",
-            &group.deregistration_delay_seconds.to_string(),
-        ),
+        ("deregistration_delay.timeout_seconds", &group.deregistration_delay_seconds.to_string()),
         ("load_balancing.algorithm.type", "round_robin"),
         ("slow_start.duration_seconds", "0"),
         ("stickiness.enabled", "false"),
@@ -238,24 +191,21 @@ fn list<T>(
 }
 
 fn all_listeners(world: &World) -> impl Iterator<Item = (&LoadBalancer, &Listener)> {
-    world.elb.load_balancers.iter().flat_map(|balancer| {
-        balancer
-            .listeners
-            .iter()
-            .map(move |listener| (balancer, listener))
-    })
+    world
+        .elb
+        .load_balancers
+        .iter()
+        .flat_map(|balancer| balancer.listeners.iter().map(move |listener| (balancer, listener)))
 }
 
 fn find_load_balancer<'a>(world: &'a World, arn: &str) -> Result<&'a LoadBalancer, Refusal> {
     let mut all = world.elb.load_balancers.iter();
-    all.find(|balancer| balancer.arn == arn)
-        .ok_or_else(|| load_balancer_not_found(arn))
+    all.find(|balancer| balancer.arn == arn).ok_or_else(|| load_balancer_not_found(arn))
 }
 
 fn find_target_group<'a>(world: &'a World, arn: &str) -> Result<&'a TargetGroup, Refusal> {
     let mut all = world.elb.target_groups.iter();
-    all.find(|group| group.arn == arn)
-        .ok_or_else(|| target_group_not_found(arn))
+    all.find(|group| group.arn == arn).ok_or_else(|| target_group_not_found(arn))
 }
 
 /// ELBv2 refuses the whole list where one of it is missing.
@@ -271,8 +221,7 @@ fn all_found(
 }
 
 fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
-    form.get(name)
-        .ok_or_else(|| invalid(&format!("{name} must be given.")))
+    form.get(name).ok_or_else(|| invalid(&format!("{name} must be given.")))
 }
 
 fn invalid(message: &str) -> Refusal {

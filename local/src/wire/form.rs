@@ -12,9 +12,7 @@ impl Form {
     /// The URL's query and the body hold the same kind of text; a client uses either.
     pub(super) fn parse(query: &[u8], body: &[u8]) -> Result<Form, Refusal> {
         let mut members = BTreeMap::new();
-        let pairs = query
-            .split(|byte| *byte == b'&')
-            .chain(body.split(|byte| *byte == b'&'));
+        let pairs = query.split(|byte| *byte == b'&').chain(body.split(|byte| *byte == b'&'));
         for pair in pairs.filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let name = text(halves.next().unwrap_or_default())?;
@@ -26,10 +24,7 @@ impl Form {
 
     /// An empty member is one that is not there.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     pub(super) fn number(&self, name: &str) -> Result<Option<u32>, Refusal> {
@@ -44,17 +39,12 @@ impl Form {
 
     /// `Name.member.1`, `Name.member.2` … up to the first that is missing.
     pub(super) fn list(&self, name: &str) -> Vec<&str> {
-        (1..)
-            .map_while(|number| self.get(&format!("{name}.member.{number}")))
-            .collect()
+        (1..).map_while(|number| self.get(&format!("{name}.member.{number}"))).collect()
     }
 }
 
 fn text(escaped: &[u8]) -> Result<String, Refusal> {
-    let spaced: Vec<u8> = escaped
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
+    let spaced: Vec<u8> = escaped.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     String::from_utf8(percent_decode(&spaced))
         .map_err(|_| Refusal::new("MalformedQueryString", "The form is not UTF-8."))
 }
@@ -69,13 +59,7 @@ mod tests {
         assert_eq!(form.get("Action"), Some("A"));
         assert_eq!(form.list("N"), ["a +", "b c"]);
         assert_eq!(form.get("E"), None);
-        assert_eq!(
-            Form::parse(b"", b"a=%ff").unwrap_err().code,
-            "MalformedQueryString"
-        );
-        assert_eq!(
-            Form::parse(b"", b"a=-1").unwrap().number("a").unwrap_err().code,
-            "ValidationError"
-        );
+        assert_eq!(Form::parse(b"", b"a=%ff").unwrap_err().code, "MalformedQueryString");
+        assert_eq!(Form::parse(b"", b"a=-1").unwrap().number("a").unwrap_err().code, "ValidationError");
     }
 }

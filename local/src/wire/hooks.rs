@@ -47,15 +47,12 @@ pub(super) async fn before(
     protocol: Protocol,
 ) -> Result<(), Refusal> {
     if let Some(calls) = &wire.calls {
-        calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(RecordedCall {
-                service: call.service.to_owned(),
-                operation: call.operation.clone(),
-                caller: caller.arn.clone(),
-                at: Hub::now(),
-            });
+        calls.lock().unwrap_or_else(PoisonError::into_inner).push(RecordedCall {
+            service: call.service.to_owned(),
+            operation: call.operation.clone(),
+            caller: caller.arn.clone(),
+            at: Hub::now(),
+        });
     }
     match take_fault(wire, call) {
         None => Ok(()),

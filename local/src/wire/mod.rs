@@ -125,10 +125,7 @@ pub struct Caller {
 
 impl Caller {
     pub fn user(account: &str, name: &str) -> Caller {
-        Caller {
-            user_id: name.to_owned(),
-            arn: format!("arn:aws:iam::{account}:user/{name}"),
-        }
+        Caller { user_id: name.to_owned(), arn: format!("arn:aws:iam::{account}:user/{name}") }
     }
 
     /// A function or another program that runs as a role.
@@ -162,15 +159,11 @@ async fn serve(State(wire): State<Wire>, request: Request) -> Response {
 }
 
 async fn read(body: Body) -> Result<Bytes, Refusal> {
-    axum::body::to_bytes(body, LARGEST_BODY_BYTES)
-        .await
-        .map_err(|error| Refusal {
-            code: "RequestEntityTooLargeException",
-            message: format!(
-                "The request cannot be read or is larger than {LARGEST_BODY_BYTES} bytes: {error}"
-            ),
-            http_status: 413,
-        })
+    axum::body::to_bytes(body, LARGEST_BODY_BYTES).await.map_err(|error| Refusal {
+        code: "RequestEntityTooLargeException",
+        message: format!("The request cannot be read or is larger than {LARGEST_BODY_BYTES} bytes: {error}"),
+        http_status: 413,
+    })
 }
 
 /// A caller and the service that its signature is good for.
@@ -195,11 +188,7 @@ fn authenticate(
         body,
     };
     sigv4::verify(&signed, &wire.credentials, &region, Hub::now())
-        .map(|verified| Authenticated {
-            protocol,
-            caller: verified.caller,
-            service: verified.service,
-        })
+        .map(|verified| Authenticated { protocol, caller: verified.caller, service: verified.service })
         .map_err(|error| error.refusal(protocol))
 }
 
@@ -231,11 +220,7 @@ async fn answer_call(
     authenticated: Authenticated,
     id: &RequestId,
 ) -> Response {
-    let Authenticated {
-        protocol,
-        caller,
-        service,
-    } = authenticated;
+    let Authenticated { protocol, caller, service } = authenticated;
     let named = match protocol {
         Protocol::Json => name_json_call(parts, body, &service),
         Protocol::Query => name_query_call(parts, body, &service),
@@ -268,28 +253,18 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, 
     match (&call.input, call.service) {
         (Input::Json(body), "ecs") => ecs::call(wire, caller, operation, body).map(Output::Json),
         (Input::Json(body), _) => ecr::call(wire, caller, operation, body).await.map(Output::Json),
-        (Input::Form(form), "sts") => sts::call(wire, caller, operation, form).map(|result| Output::Xml {
-            namespace: sts::NAMESPACE,
-            result,
-        }),
-        (Input::Form(form), _) => elbv2::call(wire, operation, form).map(|result| Output::Xml {
-            namespace: elbv2::NAMESPACE,
-            result,
-        }),
+        (Input::Form(form), "sts") => sts::call(wire, caller, operation, form)
+            .map(|result| Output::Xml { namespace: sts::NAMESPACE, result }),
+        (Input::Form(form), _) => elbv2::call(wire, operation, form)
+            .map(|result| Output::Xml { namespace: elbv2::NAMESPACE, result }),
     }
 }
 
-const JSON_TARGETS: [(&str, &str); 2] = [
-    ("AmazonEC2ContainerServiceV20141113.", "ecs"),
-    ("AmazonEC2ContainerRegistry_V20150921.", "ecr"),
-];
+const JSON_TARGETS: [(&str, &str); 2] =
+    [("AmazonEC2ContainerServiceV20141113.", "ecs"), ("AmazonEC2ContainerRegistry_V20150921.", "ecr")];
 
 fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
-    let target = parts
-        .headers
-        .get("x-amz-target")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (service, operation) = JSON_TARGETS
         .iter()
         .find_map(|(prefix, service)| Some((*service, target.strip_prefix(prefix)?)))
@@ -303,11 +278,7 @@ fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refus
     if scope != service {
         return Err(sigv4::AuthError::wrong_service(service).refusal(Protocol::Json));
     }
-    Ok(Call {
-        service,
-        operation: operation.to_owned(),
-        input: Input::Json(parse_json(body)?),
-    })
+    Ok(Call { service, operation: operation.to_owned(), input: Input::Json(parse_json(body)?) })
 }
 
 fn parse_json(body: &[u8]) -> Result<Value, Refusal> {
@@ -319,10 +290,7 @@ fn parse_json(body: &[u8]) -> Result<Value, Refusal> {
             drop_nulls(&mut members);
             Ok(Value::Object(members))
         }
-        Ok(_) => Err(Refusal::new(
-            "SerializationException",
-            "The request is not a JSON object.",
-        )),
+        Ok(_) => Err(Refusal::new("SerializationException", "The request is not a JSON object.")),
         Err(error) => Err(Refusal::new("SerializationException", error.to_string())),
     }
 }
@@ -342,10 +310,8 @@ fn drop_nulls_within(value: &mut Value) {
 }
 
 fn name_query_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
-    let service = ["elasticloadbalancing", "sts"]
-        .into_iter()
-        .find(|service| *service == scope)
-        .ok_or_else(|| {
+    let service =
+        ["elasticloadbalancing", "sts"].into_iter().find(|service| *service == scope).ok_or_else(|| {
             sigv4::AuthError::wrong_service("elasticloadbalancing' or 'sts").refusal(Protocol::Query)
         })?;
     let form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes(), body)?;
@@ -353,9 +319,5 @@ fn name_query_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refu
     if operation.is_empty() {
         return Err(Refusal::new("MissingAction", "The request has no member Action."));
     }
-    Ok(Call {
-        service,
-        operation,
-        input: Input::Form(form),
-    })
+    Ok(Call { service, operation, input: Input::Form(form) })
 }

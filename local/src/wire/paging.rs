@@ -39,10 +39,7 @@ pub(super) fn page<T>(
             (Some(seen), Order::Descending) => key >= seen,
         })
         .peekable();
-    let mut page = Page {
-        items: Vec::new(),
-        next: None,
-    };
+    let mut page = Page { items: Vec::new(), next: None };
     let mut last = String::new();
     for (key, item) in rest.by_ref().take(size) {
         page.items.push(item);
@@ -78,21 +75,12 @@ mod tests {
     fn descending_pages_and_exact_ends() {
         let first = page(items(&["a", "b", "c", "d"]), Order::Descending, None, 2).unwrap();
         assert_eq!(first.items, ["d", "c"]);
-        let second = page(
-            items(&["a", "b", "c", "d"]),
-            Order::Descending,
-            first.next.as_deref(),
-            2,
-        )
-        .unwrap();
+        let second = page(items(&["a", "b", "c", "d"]), Order::Descending, first.next.as_deref(), 2).unwrap();
         assert_eq!((second.items, second.next), (vec!["b", "a"], None));
     }
 
     #[test]
     fn a_foreign_token_is_refused() {
-        assert_eq!(
-            page(items(&["a"]), Order::Ascending, Some("!"), 1),
-            Err(InvalidToken)
-        );
+        assert_eq!(page(items(&["a"]), Order::Ascending, Some("!"), 1), Err(InvalidToken));
     }
 }

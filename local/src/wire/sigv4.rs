@@ -59,9 +59,7 @@ pub(super) enum AuthError {
 
 impl AuthError {
     pub(super) fn wrong_service(expected: &str) -> AuthError {
-        AuthError::Invalid(format!(
-            "Credential should be scoped to correct service: '{expected}'. "
-        ))
+        AuthError::Invalid(format!("Credential should be scoped to correct service: '{expected}'. "))
     }
 
     /// The two protocols have different names and statuses for the same refusal.
@@ -76,11 +74,7 @@ impl AuthError {
             (Protocol::Query, AuthError::Incomplete(_)) => ("IncompleteSignature", 400),
             (Protocol::Query, AuthError::Invalid(_)) => ("SignatureDoesNotMatch", 403),
         };
-        Refusal {
-            code,
-            message: self.to_string(),
-            http_status,
-        }
+        Refusal { code, message: self.to_string(), http_status }
     }
 }
 
@@ -99,10 +93,7 @@ pub(super) fn verify(
     claim.check_time(now)?;
     claim.check_scope(region)?;
     claim.check_signature(request, &credential.secret_access_key)?;
-    Ok(Verified {
-        caller: credential.caller.clone(),
-        service: claim.scope.service,
-    })
+    Ok(Verified { caller: credential.caller.clone(), service: claim.scope.service })
 }
 
 /// `access key/date/region/service/aws4_request`
@@ -164,10 +155,8 @@ impl Claim {
         let Some(members) = authorization.strip_prefix(ALGORITHM) else {
             return Err(AuthError::Missing);
         };
-        let members: BTreeMap<&str, &str> = members
-            .split(',')
-            .filter_map(|member| member.trim().split_once('='))
-            .collect();
+        let members: BTreeMap<&str, &str> =
+            members.split(',').filter_map(|member| member.trim().split_once('=')).collect();
         let member = |name: &str| {
             members.get(name).copied().ok_or_else(|| {
                 AuthError::Incomplete(format!("Authorization header requires '{name}' parameter."))
@@ -176,13 +165,7 @@ impl Claim {
         let date = header(request.headers, "x-amz-date").ok_or_else(|| {
             AuthError::Incomplete("Authorization header requires existence of an 'X-Amz-Date' header.".into())
         })?;
-        Claim::assemble(
-            member("Credential")?,
-            member("SignedHeaders")?,
-            member("Signature")?,
-            &date,
-            None,
-        )
+        Claim::assemble(member("Credential")?, member("SignedHeaders")?, member("Signature")?, &date, None)
     }
 
     fn from_query(query: &BTreeMap<String, String>) -> Result<Claim, AuthError> {
@@ -192,9 +175,7 @@ impl Claim {
             })
         };
         if member("X-Amz-Algorithm")? != ALGORITHM {
-            return Err(AuthError::Incomplete(format!(
-                "X-Amz-Algorithm must be '{ALGORITHM}'."
-            )));
+            return Err(AuthError::Incomplete(format!("X-Amz-Algorithm must be '{ALGORITHM}'.")));
         }
         let expires = member("X-Amz-Expires")?
             .parse()
@@ -303,25 +284,18 @@ impl Claim {
         let canonical = canonical_request(request, &self.signed_headers);
         let mac = signature(&self.scope, &self.date_text, &canonical, secret);
         // `verify_slice` takes the same time wherever the first difference is.
-        from_hex(&self.signature)
-            .and_then(|signature| mac.verify_slice(&signature).ok())
-            .ok_or_else(|| {
-                AuthError::Invalid(
-                    "The request signature we calculated does not match the signature you provided. Check your \
+        from_hex(&self.signature).and_then(|signature| mac.verify_slice(&signature).ok()).ok_or_else(|| {
+            AuthError::Invalid(
+                "The request signature we calculated does not match the signature you provided. Check your \
                      AWS Secret Access Key and signing method. Consult the service documentation for details."
-                        .into(),
-                )
-            })
+                    .into(),
+            )
+        })
     }
 }
 
 fn signature(scope: &Scope, date_text: &str, canonical_request: &str, secret: &str) -> Hmac<Sha256> {
-    let Scope {
-        date,
-        region,
-        service,
-        ..
-    } = scope;
+    let Scope { date, region, service, .. } = scope;
     let to_sign = format!(
         "{ALGORITHM}\n{date_text}\n{date}/{region}/{service}/aws4_request\n{}",
         hex(&Sha256::digest(canonical_request))
@@ -347,21 +321,14 @@ fn canonical_request(request: &Signed<'_>, signed_headers: &[String]) -> String 
         .map(|(name, value)| (percent_encode(&name, b""), percent_encode(&value, b"")))
         .collect();
     query.sort();
-    let query: Vec<String> = query
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut headers = String::new();
     for name in signed_headers {
         let value = header(request.headers, name).unwrap_or_default();
         headers.push_str(&format!("{name}:{value}\n"));
     }
     // Outside S3 the path is escaped once more than it was for the wire.
-    let path = if request.path.is_empty() {
-        "/"
-    } else {
-        request.path
-    };
+    let path = if request.path.is_empty() { "/" } else { request.path };
     [
         request.method,
         &percent_encode(path.as_bytes(), b"/"),
@@ -406,9 +373,5 @@ fn basic(at: Timestamp) -> String {
 }
 
 fn describe(life: SignedDuration) -> String {
-    if life == CLOCK_SKEW {
-        "5 min.".into()
-    } else {
-        format!("{} s", life.as_secs())
-    }
+    if life == CLOCK_SKEW { "5 min.".into() } else { format!("{} s", life.as_secs()) }
 }

@@ -171,11 +171,7 @@ impl TargetGroup {
     pub fn routable(&self) -> Vec<&Target> {
         let in_state = |state| self.targets.iter().filter(move |it| it.state == state);
         let healthy: Vec<_> = in_state(TargetState::Healthy).collect();
-        if healthy.is_empty() {
-            in_state(TargetState::Unhealthy).collect()
-        } else {
-            healthy
-        }
+        if healthy.is_empty() { in_state(TargetState::Unhealthy).collect() } else { healthy }
     }
 
     /// Which targets are health checked: all that are not leaving.
@@ -194,10 +190,7 @@ impl Elb {
     }
 
     pub(super) fn target(&self, target_group_arn: &str, id: &str, port: u16) -> Option<&Target> {
-        self.target_groups
-            .iter()
-            .find(|it| it.arn == target_group_arn)?
-            .target(id, port)
+        self.target_groups.iter().find(|it| it.arn == target_group_arn)?.target(id, port)
     }
 
     /// Registering what is still draining takes it back, as new.
@@ -214,11 +207,7 @@ impl Elb {
             return;
         };
         let until = now + SignedDuration::from_secs(i64::from(group.deregistration_delay_seconds));
-        for target in group
-            .targets
-            .iter_mut()
-            .filter(|it| it.id == id && it.port == port)
-        {
+        for target in group.targets.iter_mut().filter(|it| it.id == id && it.port == port) {
             if !target.is_draining() {
                 target.state = TargetState::Draining { until };
             }
@@ -231,9 +220,7 @@ impl World {
     pub(super) fn advance_elb(&mut self) {
         let now = self.now;
         for group in &mut self.elb.target_groups {
-            group
-                .targets
-                .retain(|it| !matches!(it.state, TargetState::Draining { until } if until <= now));
+            group.targets.retain(|it| !matches!(it.state, TargetState::Draining { until } if until <= now));
         }
     }
 
@@ -266,9 +253,7 @@ impl World {
 
     pub(super) fn target_idle(&mut self, target_group_arn: &str, id: &str, port: u16) {
         if let Some(group) = self.elb.target_group_mut(target_group_arn) {
-            group
-                .targets
-                .retain(|it| !(it.is_draining() && it.id == id && it.port == port));
+            group.targets.retain(|it| !(it.is_draining() && it.id == id && it.port == port));
         }
     }
 
@@ -299,11 +284,7 @@ impl World {
             dns_name: dns_name.into(),
             zones: self.settings.zones.clone(),
             created_at: self.now,
-            listeners: vec![Listener {
-                arn: listener_arn,
-                port,
-                target_group_arn: target_group_arn.clone(),
-            }],
+            listeners: vec![Listener { arn: listener_arn, port, target_group_arn: target_group_arn.clone() }],
         });
         self.elb.target_groups.push(TargetGroup {
             arn: target_group_arn.clone(),
@@ -320,21 +301,19 @@ impl World {
     /// By ARN or name.
     pub fn find_load_balancer(&self, reference: &str) -> Result<&LoadBalancer, Refusal> {
         let mut all = self.elb.load_balancers.iter();
-        all.find(|it| it.arn == reference || it.name == reference)
-            .ok_or_else(|| {
-                let message = format!("One or more load balancers not found: {reference}");
-                Refusal::new("LoadBalancerNotFound", message)
-            })
+        all.find(|it| it.arn == reference || it.name == reference).ok_or_else(|| {
+            let message = format!("One or more load balancers not found: {reference}");
+            Refusal::new("LoadBalancerNotFound", message)
+        })
     }
 
     /// By ARN or name.
     pub fn find_target_group(&self, reference: &str) -> Result<&TargetGroup, Refusal> {
         let mut all = self.elb.target_groups.iter();
-        all.find(|it| it.arn == reference || it.name == reference)
-            .ok_or_else(|| {
-                let message = format!("One or more target groups not found: {reference}");
-                Refusal::new("TargetGroupNotFound", message)
-            })
+        all.find(|it| it.arn == reference || it.name == reference).ok_or_else(|| {
+            let message = format!("One or more target groups not found: {reference}");
+            Refusal::new("TargetGroupNotFound", message)
+        })
     }
 
     /// The target group behind the listener on this port.

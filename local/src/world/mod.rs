@@ -142,10 +142,7 @@ impl World {
     /// The earliest later moment at which something happens by itself; `None` while everything waits for a
     /// report or a request.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        [self.next_elb_wake(), self.next_ecs_wake()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.next_elb_wake(), self.next_ecs_wake()].into_iter().flatten().min()
     }
 
     /// Does what can be done now, until nothing is left to do.
@@ -165,19 +162,10 @@ impl World {
 
     pub fn report(&mut self, report: Report) {
         match report {
-            Report::TargetProbed {
-                target_group_arn,
-                id,
-                port,
-                outcome,
-            } => {
+            Report::TargetProbed { target_group_arn, id, port, outcome } => {
                 self.target_probed(&target_group_arn, &id, port, outcome);
             }
-            Report::TargetIdle {
-                target_group_arn,
-                id,
-                port,
-            } => {
+            Report::TargetIdle { target_group_arn, id, port } => {
                 self.target_idle(&target_group_arn, &id, port);
             }
             about_a_task => self.task_reported(about_a_task),
@@ -211,10 +199,7 @@ impl World {
     }
 
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
-        format!(
-            "arn:aws:{service}:{}:{}:{resource}",
-            self.settings.region, self.settings.account
-        )
+        format!("arn:aws:{service}:{}:{}:{resource}", self.settings.region, self.settings.account)
     }
 
     /// An event on the default bus, in EventBridge's envelope.

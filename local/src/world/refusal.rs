@@ -14,10 +14,6 @@ pub struct Refusal {
 impl Refusal {
     /// The caller's fault: HTTP 400, as nearly every refusal of ECS and ECR.
     pub fn new(code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal {
-            code,
-            message: message.into(),
-            http_status: 400,
-        }
+        Refusal { code, message: message.into(), http_status: 400 }
     }
 }

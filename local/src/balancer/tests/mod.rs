@@ -24,10 +24,7 @@ async fn without_a_target_it_answers_503_as_an_alb_does() {
     let (status, headers, body) = fetch(&balancer, "/").await;
     assert_eq!(status, 503);
     assert_eq!(headers["server"], "awselb/2.0");
-    assert!(
-        body.contains("<h1>503 Service Temporarily Unavailable</h1>"),
-        "{body}"
-    );
+    assert!(body.contains("<h1>503 Service Temporarily Unavailable</h1>"), "{body}");
     assert_eq!(balancer.counters().elb_503, 1);
 }
 
@@ -54,10 +51,7 @@ async fn a_target_that_does_not_answer_in_time_is_504() {
     let (status, _, body) = fetch(&balancer, "/").await;
     assert_eq!(status, 504);
     assert!(body.contains("504 Gateway Time-out"), "{body}");
-    until("the request is no longer in flight", || {
-        balancer.counters().targets[0].in_flight == 0
-    })
-    .await;
+    until("the request is no longer in flight", || balancer.counters().targets[0].in_flight == 0).await;
 }
 
 #[tokio::test]
@@ -104,10 +98,7 @@ async fn the_least_busy_target_is_next_and_ties_go_to_the_least_busy_zone() {
     };
     let targets = vec![target("a", 1), target("a", 2), target("b", 3), target("b", 4)];
     let health_check = Desk::new().table.lock().unwrap().health_check.clone();
-    let now = TargetTable {
-        health_check,
-        targets,
-    };
+    let now = TargetTable { health_check, targets };
     table.refresh(Some(now), |_| tokio::spawn(async {}).abort_handle());
 
     let held: Vec<InFlightOnPort> = (0..8).map(|_| pick(&table)).collect();
@@ -151,10 +142,7 @@ async fn a_draining_target_finishes_what_it_has_and_only_then_is_idle() {
         let balancer = balancer.clone();
         async move { fetch(&balancer, "/slow").await }
     });
-    until("the slow request is in flight", || {
-        balancer.counters().targets[0].in_flight == 1
-    })
-    .await;
+    until("the slow request is in flight", || balancer.counters().targets[0].in_flight == 1).await;
 
     desk.put(slow.port, DRAINING);
     desk.put(fresh.port, TargetState::Healthy);
@@ -166,13 +154,8 @@ async fn a_draining_target_finishes_what_it_has_and_only_then_is_idle() {
     let (status, _, body) = in_flight.await.unwrap();
     assert_eq!((status, body.as_str()), (StatusCode::OK, "finished"));
     until("the target is reported idle", || desk.idle(slow.port)).await;
-    let idle_reports = desk
-        .reports
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|r| matches!(r, Report::TargetIdle { .. }))
-        .count();
+    let idle_reports =
+        desk.reports.lock().unwrap().iter().filter(|r| matches!(r, Report::TargetIdle { .. })).count();
     assert_eq!(idle_reports, 1);
 }
 
@@ -188,21 +171,13 @@ async fn health_checks_say_what_is_wrong() {
     }
     let _balancer = balancer(&desk).await;
     until("every target has been probed", || {
-        [good.port, bad.port, slow.port, gone]
-            .iter()
-            .all(|port| desk.first_probe(*port).is_some())
+        [good.port, bad.port, slow.port, gone].iter().all(|port| desk.first_probe(*port).is_some())
     })
     .await;
     assert_eq!(desk.first_probe(good.port), Some(Ok(())));
-    assert_eq!(
-        desk.first_probe(bad.port),
-        Some(Err(ProbeFailure::ResponseCodeMismatch(404)))
-    );
+    assert_eq!(desk.first_probe(bad.port), Some(Err(ProbeFailure::ResponseCodeMismatch(404))));
     assert_eq!(desk.first_probe(slow.port), Some(Err(ProbeFailure::Timeout)));
-    assert_eq!(
-        desk.first_probe(gone),
-        Some(Err(ProbeFailure::FailedHealthChecks))
-    );
+    assert_eq!(desk.first_probe(gone), Some(Err(ProbeFailure::FailedHealthChecks)));
 }
 
 #[tokio::test]
@@ -221,10 +196,10 @@ async fn a_draining_target_is_not_probed_any_more() {
 
 #[tokio::test]
 async fn bodies_stream_through_both_ways() {
-    let echo = server(Router::new().route(
-        "/echo",
-        post(|request: Request<Body>| async move { Response::new(request.into_body()) }),
-    ));
+    let echo = server(
+        Router::new()
+            .route("/echo", post(|request: Request<Body>| async move { Response::new(request.into_body()) })),
+    );
     let desk = Desk::new();
     desk.put(echo.port, TargetState::Healthy);
     let balancer = balancer(&desk).await;
@@ -238,26 +213,17 @@ async fn bodies_stream_through_both_ways() {
         .unwrap();
     let mut seen = String::new();
     for part in ["first", "other"] {
-        stream
-            .write_all(format!("5\r\n{part}\r\n").as_bytes())
-            .await
-            .unwrap();
+        stream.write_all(format!("5\r\n{part}\r\n").as_bytes()).await.unwrap();
         while !seen.contains(part) {
             let mut buffer = [0; 1024];
-            let read = timeout(Duration::from_secs(5), stream.read(&mut buffer))
-                .await
-                .unwrap()
-                .unwrap();
+            let read = timeout(Duration::from_secs(5), stream.read(&mut buffer)).await.unwrap().unwrap();
             assert!(read > 0, "closed after: {seen}");
             seen.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
         }
     }
     stream.write_all(b"0\r\n\r\n").await.unwrap();
     assert!(seen.starts_with("HTTP/1.1 200 OK"), "{seen}");
-    assert!(
-        seen.to_lowercase().contains("transfer-encoding: chunked"),
-        "{seen}"
-    );
+    assert!(seen.to_lowercase().contains("transfer-encoding: chunked"), "{seen}");
 }
 
 #[tokio::test]
@@ -277,10 +243,7 @@ async fn a_long_upload_is_not_a_silent_target() {
     }
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("hello"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("hello"), "{answer}");
 }
 
 #[tokio::test]
@@ -289,9 +252,7 @@ async fn a_target_sees_the_headers_an_alb_sends() {
         let mut response = Response::new(Body::empty());
         *response.headers_mut() = headers;
         response.headers_mut().remove("content-length");
-        response
-            .headers_mut()
-            .insert("keep-alive", HeaderValue::from_static("timeout=5"));
+        response.headers_mut().insert("keep-alive", HeaderValue::from_static("timeout=5"));
         response
     })));
     let desk = Desk::new();
@@ -311,10 +272,7 @@ async fn a_target_sees_the_headers_an_alb_sends() {
     assert_eq!(seen["x-forwarded-proto"], "http");
     assert_eq!(seen["x-forwarded-port"], balancer.address().port().to_string());
     assert!(seen["x-amzn-trace-id"].to_str().unwrap().starts_with("Root=1-"));
-    assert!(
-        !seen.contains_key("x-secret") && !seen.contains_key("keep-alive"),
-        "{seen:?}"
-    );
+    assert!(!seen.contains_key("x-secret") && !seen.contains_key("keep-alive"), "{seen:?}");
 }
 
 #[tokio::test]
@@ -334,10 +292,7 @@ async fn connections_to_a_target_are_used_again() {
     desk.table.lock().unwrap().health_check.interval_seconds = 3_600.0;
     desk.put(port, TargetState::Healthy);
     let balancer = balancer(&desk).await;
-    until("the only probe has been made", || {
-        desk.first_probe(port).is_some()
-    })
-    .await;
+    until("the only probe has been made", || desk.first_probe(port).is_some()).await;
     accepted.lock().unwrap().clear();
     for _ in 0..10 {
         assert_eq!(fetch(&balancer, "/").await.0, 200);
@@ -391,15 +346,7 @@ async fn no_request_is_lost_while_targets_are_swapped_under_load() {
     let counters = balancer.counters();
     assert!(sent > 300, "only {sent} requests");
     assert_eq!(counters.from_targets.http_2xx, u64::from(sent));
-    assert_eq!(
-        (
-            counters.elb_502,
-            counters.elb_503,
-            counters.elb_504,
-            counters.cut_short
-        ),
-        (0, 0, 0, 0)
-    );
+    assert_eq!((counters.elb_502, counters.elb_503, counters.elb_504, counters.cut_short), (0, 0, 0, 0));
 }
 
 #[tokio::test]

@@ -17,9 +17,7 @@ use crate::balancer::{Balancer, BalancerSettings, RegisteredTarget, TargetGroupC
 use crate::world::elb::{HealthCheck, ProbeFailure, TargetState};
 use crate::world::{Report, Timestamp};
 
-pub(super) const DRAINING: TargetState = TargetState::Draining {
-    until: Timestamp::MAX,
-};
+pub(super) const DRAINING: TargetState = TargetState::Draining { until: Timestamp::MAX };
 
 /// Stands where the hub stands: a table the test writes, reports the test reads.
 #[derive(Debug, Clone)]
@@ -38,14 +36,8 @@ impl Desk {
             unhealthy_threshold: 2,
             matcher: (200, 299),
         };
-        let table = TargetTable {
-            health_check,
-            targets: Vec::new(),
-        };
-        Desk {
-            table: Arc::new(Mutex::new(table)),
-            reports: Arc::default(),
-        }
+        let table = TargetTable { health_check, targets: Vec::new() };
+        Desk { table: Arc::new(Mutex::new(table)), reports: Arc::default() }
     }
 
     pub(super) fn put(&self, port: u16, state: TargetState) {
@@ -59,18 +51,12 @@ impl Desk {
     }
 
     pub(super) fn remove(&self, port: u16) {
-        self.table
-            .lock()
-            .unwrap()
-            .targets
-            .retain(|target| target.port != port);
+        self.table.lock().unwrap().targets.retain(|target| target.port != port);
     }
 
     pub(super) fn idle(&self, wanted: u16) -> bool {
         let reports = self.reports.lock().unwrap();
-        reports
-            .iter()
-            .any(|report| matches!(report, Report::TargetIdle { port, .. } if *port == wanted))
+        reports.iter().any(|report| matches!(report, Report::TargetIdle { port, .. } if *port == wanted))
     }
 
     pub(super) fn first_probe(&self, wanted: u16) -> Option<Result<(), ProbeFailure>> {
@@ -116,18 +102,12 @@ impl Server {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let entered = runtime.enter();
         runtime.spawn(serve(TcpListener::from_std(listener).unwrap()));
         drop(entered);
-        Server {
-            port,
-            runtime: Some(runtime),
-        }
+        Server { port, runtime: Some(runtime) }
     }
 }
 
@@ -166,9 +146,7 @@ pub(super) fn closed_port() -> u16 {
 pub(super) type TestClient = Client<HttpConnector, Full<Bytes>>;
 
 pub(super) fn client() -> TestClient {
-    Client::builder(TokioExecutor::new())
-        .retry_canceled_requests(false)
-        .build_http()
+    Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http()
 }
 
 pub(super) async fn fetch(balancer: &Balancer, path: &str) -> (StatusCode, HeaderMap, String) {
@@ -176,11 +154,7 @@ pub(super) async fn fetch(balancer: &Balancer, path: &str) -> (StatusCode, Heade
     let response = client().get(uri).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    (
-        parts.status,
-        parts.headers,
-        String::from_utf8(body.to_vec()).unwrap(),
-    )
+    (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
 pub(super) async fn until(what: &str, mut condition: impl FnMut() -> bool) {

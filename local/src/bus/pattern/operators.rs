@@ -110,10 +110,7 @@ fn anything_but(operand: &Value, place: &Place) -> Result<Vec<Test>, PatternErro
             let (operator, texts) = only_entry(operand, place)?;
             let place = place.within(operator);
             let texts = one_or_more(texts, &place)?;
-            texts
-                .iter()
-                .map(|text| text_operator(operator, text, &place))
-                .collect()
+            texts.iter().map(|text| text_operator(operator, text, &place)).collect()
         }
         _ => one_or_more(operand, place)?
             .iter()

@@ -59,18 +59,10 @@ fn texts_are_compared() {
         ("image-tag", json!([{ "prefix": "v1." }]), true),
         ("image-tag", json!([{ "prefix": "" }]), true),
         ("image-tag", json!([{ "prefix": "V" }]), false),
-        (
-            "image-tag",
-            json!([{ "prefix": { "equals-ignore-case": "V1" } }]),
-            true,
-        ),
+        ("image-tag", json!([{ "prefix": { "equals-ignore-case": "V1" } }]), true),
         ("image-tag", json!([{ "suffix": ".2" }]), true),
         ("image-tag", json!([{ "suffix": ".3" }]), false),
-        (
-            "image-tag",
-            json!([{ "suffix": { "equals-ignore-case": "V1.2" } }]),
-            true,
-        ),
+        ("image-tag", json!([{ "suffix": { "equals-ignore-case": "V1.2" } }]), true),
         ("image-tag", json!([{ "equals-ignore-case": "V1.2" }]), true),
         ("image-tag", json!([{ "equals-ignore-case": "V1" }]), false),
         ("size", json!([{ "prefix": "3" }]), false),
@@ -93,26 +85,10 @@ fn anything_but_wants_another_value() {
         ("image-tag", json!([{ "anything-but": ["", "v1.2"] }]), false),
         ("image-tag", json!([{ "anything-but": ["", "latest"] }]), true),
         ("image-tag", json!([{ "anything-but": { "prefix": "v" } }]), false),
-        (
-            "image-tag",
-            json!([{ "anything-but": { "prefix": "sha256-" } }]),
-            true,
-        ),
-        (
-            "image-tag",
-            json!([{ "anything-but": { "suffix": [".sig", ".2"] } }]),
-            false,
-        ),
-        (
-            "image-tag",
-            json!([{ "anything-but": { "wildcard": "v*" } }]),
-            false,
-        ),
-        (
-            "image-tag",
-            json!([{ "anything-but": { "equals-ignore-case": "LATEST" } }]),
-            true,
-        ),
+        ("image-tag", json!([{ "anything-but": { "prefix": "sha256-" } }]), true),
+        ("image-tag", json!([{ "anything-but": { "suffix": [".sig", ".2"] } }]), false),
+        ("image-tag", json!([{ "anything-but": { "wildcard": "v*" } }]), false),
+        ("image-tag", json!([{ "anything-but": { "equals-ignore-case": "LATEST" } }]), true),
         ("size", json!([{ "anything-but": [300, 301] }]), false),
         ("missing", json!([{ "anything-but": "" }]), false),
     ]);
@@ -197,11 +173,7 @@ fn or_takes_one_of_several() {
 fn check_refusals<const N: usize>(table: [(Value, &str, &str); N]) {
     for (pattern, path, reason) in table {
         let error = Pattern::parse(&pattern).unwrap_err();
-        assert_eq!(
-            (error.path.as_str(), error.reason.as_str()),
-            (path, reason),
-            "{pattern}"
-        );
+        assert_eq!((error.path.as_str(), error.reason.as_str()), (path, reason), "{pattern}");
     }
 }
 
@@ -210,94 +182,40 @@ fn a_pattern_that_is_not_understood_is_refused() {
     check_refusals([
         (json!([]), "$", "a pattern is a JSON object"),
         (json!({}), "$", "it is empty"),
-        (
-            json!({ "source": "aws.ecr" }),
-            "$.source",
-            "a value stands in a list: write [value]",
-        ),
-        (
-            json!({ "source": [] }),
-            "$.source",
-            "the list of alternatives is empty",
-        ),
+        (json!({ "source": "aws.ecr" }), "$.source", "a value stands in a list: write [value]"),
+        (json!({ "source": [] }), "$.source", "the list of alternatives is empty"),
         (json!({ "detail": {} }), "$.detail", "it is empty"),
-        (
-            json!({ "a": [["b"]] }),
-            "$.a",
-            "a list within a list of alternatives",
-        ),
-        (
-            json!({ "a": [{ "cidr": "10.0.0.0/8" }] }),
-            "$.a.cidr",
-            "the operator is not known here",
-        ),
-        (
-            json!({ "a": [{}] }),
-            "$.a",
-            "an object here has exactly one operator",
-        ),
+        (json!({ "a": [["b"]] }), "$.a", "a list within a list of alternatives"),
+        (json!({ "a": [{ "cidr": "10.0.0.0/8" }] }), "$.a.cidr", "the operator is not known here"),
+        (json!({ "a": [{}] }), "$.a", "an object here has exactly one operator"),
         (
             json!({ "a": [{ "prefix": "b", "suffix": "c" }] }),
             "$.a",
             "an object here has exactly one operator",
         ),
-        (
-            json!({ "a": [{ "prefix": 1 }] }),
-            "$.a.prefix",
-            "prefix takes a text",
-        ),
+        (json!({ "a": [{ "prefix": 1 }] }), "$.a.prefix", "prefix takes a text"),
         (
             json!({ "a": [{ "prefix": { "suffix": "b" } }] }),
             "$.a.prefix",
             "prefix takes a text or equals-ignore-case",
         ),
-        (
-            json!({ "a": [{ "exists": "yes" }] }),
-            "$.a.exists",
-            "exists takes true or false",
-        ),
-        (
-            json!({ "a": [{ "anything-but": [] }] }),
-            "$.a.anything-but",
-            "the list is empty",
-        ),
-        (
-            json!({ "a": [{ "anything-but": [["b"]] }] }),
-            "$.a.anything-but",
-            "anything-but takes values",
-        ),
+        (json!({ "a": [{ "exists": "yes" }] }), "$.a.exists", "exists takes true or false"),
+        (json!({ "a": [{ "anything-but": [] }] }), "$.a.anything-but", "the list is empty"),
+        (json!({ "a": [{ "anything-but": [["b"]] }] }), "$.a.anything-but", "anything-but takes values"),
         (
             json!({ "a": [{ "anything-but": { "like": "b" } }] }),
             "$.a.anything-but.like",
             "the operator is not known here",
         ),
-        (
-            json!({ "a": [{ "wildcard": "b**" }] }),
-            "$.a.wildcard",
-            "two asterisks in a row",
-        ),
-        (
-            json!({ "a": [{ "wildcard": "b\\c" }] }),
-            "$.a.wildcard",
-            "a backslash stands before * or \\",
-        ),
-        (
-            json!({ "$or": [{ "a": ["b"] }] }),
-            "$.$or",
-            "$or takes two patterns or more",
-        ),
+        (json!({ "a": [{ "wildcard": "b**" }] }), "$.a.wildcard", "two asterisks in a row"),
+        (json!({ "a": [{ "wildcard": "b\\c" }] }), "$.a.wildcard", "a backslash stands before * or \\"),
+        (json!({ "$or": [{ "a": ["b"] }] }), "$.$or", "$or takes two patterns or more"),
     ]);
 }
 
 #[test]
 fn comparisons_and_texts_that_are_not_understood_are_refused() {
-    let operands = [
-        json!(5),
-        json!([">"]),
-        json!(["!", 5]),
-        json!([">", "5"]),
-        json!(["=", 5, "<", 9]),
-    ];
+    let operands = [json!(5), json!([">"]), json!(["!", 5]), json!([">", "5"]), json!(["=", 5, "<", 9])];
     for operand in operands {
         let error = Pattern::parse(&json!({ "a": [{ "numeric": operand }] })).unwrap_err();
         assert!(error.reason.starts_with("numeric takes"), "{operand}");

@@ -17,19 +17,15 @@ async fn only_the_right_password_opens() {
         Some(String::new()),
     ] {
         let header = credentials.map(|credentials| format!("Basic {}", STANDARD.encode(credentials)));
-        let headers: Vec<(&str, &str)> = header
-            .iter()
-            .map(|value| ("authorization", value.as_str()))
-            .collect();
+        let headers: Vec<(&str, &str)> =
+            header.iter().map(|value| ("authorization", value.as_str())).collect();
         let answer = place.send_bare("GET /v2/", &headers, "").await;
         assert_eq!(answer.status, 401, "{header:?}");
         assert_eq!(answer.header("www-authenticate"), "Basic realm=\"ECR\"");
         assert_eq!(answer.code(), "UNAUTHORIZED");
     }
     let bearer = format!("Bearer {}", STANDARD.encode(format!("AWS:{PASSWORD}")));
-    let answer = place
-        .send_bare("GET /v2/", &[("authorization", &bearer)], "")
-        .await;
+    let answer = place.send_bare("GET /v2/", &[("authorization", &bearer)], "").await;
     assert_eq!(answer.status, 401);
 
     let answer = place.send("GET /v2/", "").await;

@@ -10,17 +10,13 @@ use crate::registry::Digest;
 use crate::registry::testkit::{Answer, PASSWORD, Place, REPOSITORY, TinyImage};
 
 async fn start_upload(place: &Place) -> String {
-    let answer = place
-        .send(&format!("POST /v2/{REPOSITORY}/blobs/uploads/"), "")
-        .await;
+    let answer = place.send(&format!("POST /v2/{REPOSITORY}/blobs/uploads/"), "").await;
     assert_eq!(answer.status, 202);
     answer.header("location").to_owned()
 }
 
 async fn patch(place: &Place, upload: &str, range: &str, bytes: &'static str) -> Answer {
-    place
-        .send_with(&format!("PATCH {upload}"), &[("content-range", range)], bytes)
-        .await
+    place.send_with(&format!("PATCH {upload}"), &[("content-range", range)], bytes).await
 }
 
 #[tokio::test]
@@ -40,20 +36,12 @@ async fn a_blob_in_pieces() {
     assert_eq!(status.header("location"), upload);
 
     let digest = Digest::of(b"hello world");
-    let answer = place
-        .send(&format!("PUT {upload}?digest={digest}"), "world")
-        .await;
+    let answer = place.send(&format!("PUT {upload}?digest={digest}"), "world").await;
     assert_eq!(answer.status, 201, "{answer:?}");
-    assert_eq!(
-        answer.header("location"),
-        format!("/v2/{REPOSITORY}/blobs/{digest}")
-    );
+    assert_eq!(answer.header("location"), format!("/v2/{REPOSITORY}/blobs/{digest}"));
     assert_eq!(answer.header("docker-content-digest"), digest.as_str());
     let gone = place.send(&format!("GET {upload}"), "").await;
-    assert_eq!(
-        (gone.status.as_u16(), gone.code().as_str()),
-        (404, "BLOB_UPLOAD_UNKNOWN")
-    );
+    assert_eq!((gone.status.as_u16(), gone.code().as_str()), (404, "BLOB_UPLOAD_UNKNOWN"));
 }
 
 #[tokio::test]
@@ -62,43 +50,13 @@ async fn bad_uploads_leave_nothing() {
     let right = Digest::of(b"right");
     let uploads = format!("/v2/{REPOSITORY}/blobs/uploads");
     for (line, headers, status, code) in [
-        (
-            format!("POST {uploads}/?digest={right}"),
-            vec![],
-            400,
-            "DIGEST_INVALID",
-        ),
-        (
-            format!("POST {uploads}/?digest=sha256:12"),
-            vec![],
-            400,
-            "DIGEST_INVALID",
-        ),
-        (
-            format!("PUT {uploads}/nowhere?digest={right}"),
-            vec![],
-            404,
-            "BLOB_UPLOAD_UNKNOWN",
-        ),
-        (
-            format!("PATCH {uploads}/nowhere"),
-            vec![],
-            404,
-            "BLOB_UPLOAD_UNKNOWN",
-        ),
-        (
-            format!("DELETE {uploads}/nowhere"),
-            vec![],
-            404,
-            "BLOB_UPLOAD_UNKNOWN",
-        ),
+        (format!("POST {uploads}/?digest={right}"), vec![], 400, "DIGEST_INVALID"),
+        (format!("POST {uploads}/?digest=sha256:12"), vec![], 400, "DIGEST_INVALID"),
+        (format!("PUT {uploads}/nowhere?digest={right}"), vec![], 404, "BLOB_UPLOAD_UNKNOWN"),
+        (format!("PATCH {uploads}/nowhere"), vec![], 404, "BLOB_UPLOAD_UNKNOWN"),
+        (format!("DELETE {uploads}/nowhere"), vec![], 404, "BLOB_UPLOAD_UNKNOWN"),
         (format!("PUT {uploads}/"), vec![], 405, "UNSUPPORTED"),
-        (
-            format!("POST {uploads}/?digest={right}"),
-            vec![("content-range", "0-99")],
-            400,
-            "SIZE_INVALID",
-        ),
+        (format!("POST {uploads}/?digest={right}"), vec![("content-range", "0-99")], 400, "SIZE_INVALID"),
         (
             format!("POST {uploads}/?digest={right}"),
             vec![("content-range", "bytes 0-4/5")],
@@ -107,11 +65,7 @@ async fn bad_uploads_leave_nothing() {
         ),
     ] {
         let answer = place.send_with(&line, &headers, "wrong").await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
-            (status, code),
-            "{line}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{line}");
     }
     let upload = start_upload(&place).await;
     let answer = place.send(&format!("PUT {upload}?digest={right}"), "wrong").await;
@@ -143,15 +97,11 @@ async fn an_interrupted_piece_did_not_come() {
     connection.read_to_end(&mut rest).await.unwrap();
 
     let digest = Digest::of(b"hello world");
-    let mut answer = place
-        .send(&format!("PUT {upload}?digest={digest}"), " world")
-        .await;
+    let mut answer = place.send(&format!("PUT {upload}?digest={digest}"), " world").await;
     // The server may still be noticing that the other request is gone.
     while answer.status == 409 {
         tokio::task::yield_now().await;
-        answer = place
-            .send(&format!("PUT {upload}?digest={digest}"), " world")
-            .await;
+        answer = place.send(&format!("PUT {upload}?digest={digest}"), " world").await;
     }
     assert_eq!(answer.status, 201, "{answer:?}");
 }
@@ -165,10 +115,7 @@ async fn fetching_whole_and_in_part() {
     let whole = place.send(&format!("GET {path}"), "").await;
     assert_eq!((whole.status.as_u16(), whole.body == bytes), (200, true));
     let head = place.send(&format!("HEAD {path}"), "").await;
-    assert_eq!(
-        (head.status.as_u16(), head.header("content-length")),
-        (200, "200000")
-    );
+    assert_eq!((head.status.as_u16(), head.header("content-length")), (200, "200000"));
     assert!(head.body.is_empty());
 
     let range = [("range", "bytes=100000-199999")];
@@ -176,22 +123,12 @@ async fn fetching_whole_and_in_part() {
     assert_eq!(part.status, 206);
     assert_eq!(part.header("content-range"), "bytes 100000-199999/200000");
     assert_eq!(part.body, bytes[100_000..]);
-    let beyond = place
-        .send_with(&format!("GET {path}"), &[("range", "bytes=200000-")], "")
-        .await;
-    assert_eq!(
-        (beyond.status.as_u16(), beyond.header("content-range")),
-        (416, "bytes */200000")
-    );
+    let beyond = place.send_with(&format!("GET {path}"), &[("range", "bytes=200000-")], "").await;
+    assert_eq!((beyond.status.as_u16(), beyond.header("content-range")), (416, "bytes */200000"));
 
     let unknown = Digest::of(b"unknown");
-    let answer = place
-        .send(&format!("GET /v2/{REPOSITORY}/blobs/{unknown}"), "")
-        .await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (404, "BLOB_UNKNOWN")
-    );
+    let answer = place.send(&format!("GET /v2/{REPOSITORY}/blobs/{unknown}"), "").await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (404, "BLOB_UNKNOWN"));
 }
 
 #[tokio::test]
@@ -201,11 +138,7 @@ async fn another_repository_sees_a_blob_once_it_is_mounted() {
     place
         .registry
         .hub
-        .with(|world| {
-            world
-                .create_repository("other", false, false, BTreeMap::new())
-                .map(drop)
-        })
+        .with(|world| world.create_repository("other", false, false, BTreeMap::new()).map(drop))
         .unwrap();
     let there = format!("/v2/other/blobs/{digest}");
     assert_eq!(place.send(&format!("HEAD {there}"), "").await.status, 404);
@@ -220,10 +153,7 @@ async fn another_repository_sees_a_blob_once_it_is_mounted() {
     }
     let line = format!("POST /v2/other/blobs/uploads/?mount={digest}&from={REPOSITORY}");
     let answer = place.send(&line, "").await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("location")),
-        (201, there.as_str())
-    );
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (201, there.as_str()));
 
     let here = format!("DELETE /v2/{REPOSITORY}/blobs/{digest}");
     assert_eq!(place.send(&here, "").await.status, 202);
@@ -242,9 +172,7 @@ async fn what_an_image_consists_of_stays() {
     let line = format!("DELETE /v2/{REPOSITORY}/blobs/{layer}");
     let answer = place.send(&line, "").await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "DENIED"));
-    let answer = place
-        .send(&format!("DELETE /v2/{REPOSITORY}/manifests/{manifest}"), "")
-        .await;
+    let answer = place.send(&format!("DELETE /v2/{REPOSITORY}/manifests/{manifest}"), "").await;
     assert_eq!(answer.status, 202);
     assert_eq!(place.send(&line, "").await.status, 202);
     assert_eq!(place.send(&line, "").await.code(), "BLOB_UNKNOWN");

@@ -20,11 +20,7 @@ impl Bench {
         for blob in image.blobs() {
             place.push_blob(blob).await;
         }
-        Bench {
-            files: place.files(),
-            good: image.manifest(),
-            place,
-        }
+        Bench { files: place.files(), good: image.manifest(), place }
     }
 
     /// The good manifest with one thing changed.
@@ -40,10 +36,7 @@ impl Bench {
     async fn refuses(&mut self, path: &str, content_type: &str, body: String, refusal: (u16, &str)) {
         let line = format!("PUT {path}");
         let what = body.chars().take(300).collect::<String>();
-        let answer = self
-            .place
-            .send_with(&line, &[("content-type", content_type)], body)
-            .await;
+        let answer = self.place.send_with(&line, &[("content-type", content_type)], body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),
             refusal,
@@ -76,25 +69,16 @@ async fn what_is_no_manifest() {
         (OCI_MANIFEST, bench.with("/config", json!({}))),
         (OCI_MANIFEST, bench.with("/layers/0/size", json!(-1))),
         (OCI_MANIFEST, bench.with("/config/digest", json!("sha256:1"))),
-        (
-            OCI_MANIFEST,
-            bench.with("/config/digest", json!("../../../etc/passwd")),
-        ),
+        (OCI_MANIFEST, bench.with("/config/digest", json!("../../../etc/passwd"))),
         (OCI_INDEX, bench.with("/mediaType", Value::Null)),
         (DOCKER_MANIFEST, good),
     ] {
-        bench
-            .refuses_manifest(content_type, body, (400, "MANIFEST_INVALID"))
-            .await;
+        bench.refuses_manifest(content_type, body, (400, "MANIFEST_INVALID")).await;
     }
     let untyped = bench.with("/mediaType", Value::Null);
-    bench
-        .refuses_manifest("application/json", untyped, (405, "UNSUPPORTED"))
-        .await;
+    bench.refuses_manifest("application/json", untyped, (405, "UNSUPPORTED")).await;
     let huge = bench.with("/annotations", json!({"x": "x".repeat(4 << 20)}));
-    bench
-        .refuses_manifest(OCI_MANIFEST, huge, (413, "SIZE_INVALID"))
-        .await;
+    bench.refuses_manifest(OCI_MANIFEST, huge, (413, "SIZE_INVALID")).await;
 }
 
 #[tokio::test]
@@ -105,27 +89,11 @@ async fn what_names_something_that_is_not_there() {
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child]});
     let unknown = (400, "MANIFEST_BLOB_UNKNOWN");
     for (content_type, body, refusal) in [
-        (
-            OCI_MANIFEST,
-            bench.with("/layers/0/digest", json!(elsewhere)),
-            unknown,
-        ),
-        (
-            OCI_MANIFEST,
-            bench.with("/config/digest", json!(elsewhere)),
-            unknown,
-        ),
+        (OCI_MANIFEST, bench.with("/layers/0/digest", json!(elsewhere)), unknown),
+        (OCI_MANIFEST, bench.with("/config/digest", json!(elsewhere)), unknown),
         (OCI_INDEX, index.to_string(), unknown),
-        (
-            OCI_MANIFEST,
-            bench.with("/layers/0/size", json!(1)),
-            (400, "SIZE_INVALID"),
-        ),
-        (
-            OCI_MANIFEST,
-            bench.with("/config/size", json!(1)),
-            (400, "SIZE_INVALID"),
-        ),
+        (OCI_MANIFEST, bench.with("/layers/0/size", json!(1)), (400, "SIZE_INVALID")),
+        (OCI_MANIFEST, bench.with("/config/size", json!(1)), (400, "SIZE_INVALID")),
     ] {
         bench.refuses_manifest(content_type, body, refusal).await;
     }
@@ -155,10 +123,7 @@ async fn bytes_that_are_no_text() {
     let line = format!("PUT /v2/{REPOSITORY}/manifests/v1");
     let headers = [("content-type", OCI_MANIFEST)];
     let answer = bench.place.send_with(&line, &headers, vec![0xff, 0xfe]).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (400, "MANIFEST_INVALID")
-    );
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "MANIFEST_INVALID"));
 }
 
 #[tokio::test]

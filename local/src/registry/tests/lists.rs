@@ -14,10 +14,7 @@ async fn tags_page_by_page() {
     }
     let path = format!("/v2/{REPOSITORY}/tags/list");
     let all = place.send(&format!("GET {path}"), "").await;
-    assert_eq!(
-        all.json(),
-        json!({"name": REPOSITORY, "tags": ["latest", "v1", "v10", "v2"]})
-    );
+    assert_eq!(all.json(), json!({"name": REPOSITORY, "tags": ["latest", "v1", "v10", "v2"]}));
     assert_eq!(all.header("link"), "");
 
     let mut line = format!("GET {path}?n=3");
@@ -35,10 +32,7 @@ async fn tags_page_by_page() {
     let none = place.send(&format!("GET {path}?n=0"), "").await;
     assert_eq!(none.json()["tags"], json!([]));
     let bad = place.send(&format!("GET {path}?n=x"), "").await;
-    assert_eq!(
-        (bad.status.as_u16(), bad.code().as_str()),
-        (400, "PAGINATION_NUMBER_INVALID")
-    );
+    assert_eq!((bad.status.as_u16(), bad.code().as_str()), (400, "PAGINATION_NUMBER_INVALID"));
 }
 
 #[tokio::test]
@@ -47,11 +41,7 @@ async fn repositories() {
     place
         .registry
         .hub
-        .with(|world| {
-            world
-                .create_repository("another", false, false, Default::default())
-                .map(drop)
-        })
+        .with(|world| world.create_repository("another", false, false, Default::default()).map(drop))
         .unwrap();
     let answer = place.send("GET /v2/_catalog", "").await;
     assert_eq!(answer.json(), json!({"repositories": ["another", REPOSITORY]}));
@@ -65,10 +55,7 @@ async fn what_refers_to_an_image() {
     let image = TinyImage::for_platform("linux", "amd64");
     let digest = place.push_image(Some("v1"), &image).await;
     let mut expected = Vec::new();
-    for kind in [
-        "application/vnd.example.sbom",
-        "application/vnd.example.signature",
-    ] {
+    for kind in ["application/vnd.example.sbom", "application/vnd.example.signature"] {
         let mut manifest = image.manifest();
         manifest["artifactType"] = json!(kind);
         manifest["subject"] = descriptor(media_type::OCI_MANIFEST, image.manifest().to_string().as_bytes());
@@ -76,21 +63,13 @@ async fn what_refers_to_an_image() {
         let mut entry = descriptor(media_type::OCI_MANIFEST, manifest.to_string().as_bytes());
         let reference = entry["digest"].as_str().unwrap().to_owned();
         let answer = place.push_manifest(&reference, &manifest).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.header("oci-subject")),
-            (201, digest.as_str())
-        );
+        assert_eq!((answer.status.as_u16(), answer.header("oci-subject")), (201, digest.as_str()));
         entry["artifactType"] = json!(kind);
         entry["annotations"] = json!({"about": kind});
         expected.push(entry);
     }
     let path = format!("/v2/{REPOSITORY}/referrers/{digest}");
-    let one = place
-        .send(
-            &format!("GET {path}?artifactType=application/vnd.example.sbom"),
-            "",
-        )
-        .await;
+    let one = place.send(&format!("GET {path}?artifactType=application/vnd.example.sbom"), "").await;
     assert_eq!(one.json()["manifests"], json!([expected[0]]));
     assert_eq!(one.header("oci-filters-applied"), "artifactType");
     expected.sort_by_key(|entry| entry["digest"].as_str().unwrap().to_owned());
@@ -98,18 +77,8 @@ async fn what_refers_to_an_image() {
     assert_eq!(all.json()["manifests"], json!(expected));
     assert_eq!(all.header("content-type"), media_type::OCI_INDEX);
 
-    let nothing = place
-        .send(
-            &format!("GET /v2/{REPOSITORY}/referrers/sha256:{}", "0".repeat(64)),
-            "",
-        )
-        .await;
-    assert_eq!(
-        (nothing.status.as_u16(), &nothing.json()["manifests"]),
-        (200, &json!([]))
-    );
-    let bad = place
-        .send(&format!("GET /v2/{REPOSITORY}/referrers/v1"), "")
-        .await;
+    let nothing = place.send(&format!("GET /v2/{REPOSITORY}/referrers/sha256:{}", "0".repeat(64)), "").await;
+    assert_eq!((nothing.status.as_u16(), &nothing.json()["manifests"]), (200, &json!([])));
+    let bad = place.send(&format!("GET /v2/{REPOSITORY}/referrers/v1"), "").await;
     assert_eq!(bad.code(), "DIGEST_INVALID");
 }

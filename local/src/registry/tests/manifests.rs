@@ -22,13 +22,8 @@ async fn what_was_pushed_comes_back_byte_for_byte() {
         assert_eq!(head.header("content-length"), answer.body.len().to_string());
     }
     for missing in ["v2", Digest::of(b"").as_str()] {
-        let answer = place
-            .send(&format!("GET /v2/{REPOSITORY}/manifests/{missing}"), "")
-            .await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
-            (404, "MANIFEST_UNKNOWN")
-        );
+        let answer = place.send(&format!("GET /v2/{REPOSITORY}/manifests/{missing}"), "").await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (404, "MANIFEST_UNKNOWN"));
     }
 }
 
@@ -51,11 +46,7 @@ async fn an_index_is_five_pushes_and_one_tag() {
         place.push_image(None, child).await;
     }
     assert_eq!(place.push_manifest("v1", &index.manifest).await.status, 201);
-    assert_eq!(
-        place.pushes(),
-        [tagged],
-        "a repeated push is announced by its tag alone"
-    );
+    assert_eq!(place.pushes(), [tagged], "a repeated push is announced by its tag alone");
 }
 
 #[tokio::test]
@@ -66,51 +57,32 @@ async fn a_blob_of_another_repository_is_not_there() {
     place
         .registry
         .hub
-        .with(|world| {
-            world
-                .create_repository("other", false, false, Default::default())
-                .map(drop)
-        })
+        .with(|world| world.create_repository("other", false, false, Default::default()).map(drop))
         .unwrap();
     let headers = [("content-type", media_type::OCI_MANIFEST)];
-    let answer = place
-        .send_with(
-            "PUT /v2/other/manifests/v1",
-            &headers,
-            image.manifest().to_string(),
-        )
-        .await;
+    let answer = place.send_with("PUT /v2/other/manifests/v1", &headers, image.manifest().to_string()).await;
     assert_eq!(answer.code(), "MANIFEST_BLOB_UNKNOWN");
 }
 
 #[tokio::test]
 async fn an_immutable_tag_refuses_in_ecrs_words() {
     let mut place = Place::start_with(true).await;
-    let first = place
-        .push_image(Some("v1"), &TinyImage::for_platform("linux", "amd64"))
-        .await;
-    place
-        .push_image(Some("v1"), &TinyImage::for_platform("linux", "amd64"))
-        .await;
+    let first = place.push_image(Some("v1"), &TinyImage::for_platform("linux", "amd64")).await;
+    place.push_image(Some("v1"), &TinyImage::for_platform("linux", "amd64")).await;
     let second = TinyImage::for_platform("linux", "arm64");
     for blob in second.blobs() {
         place.push_blob(blob).await;
     }
     place.pushes();
     let answer = place.push_manifest("v1", &second.manifest()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (400, "TAG_INVALID")
-    );
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "TAG_INVALID"));
     assert_eq!(
         answer.message(),
         "The image tag 'v1' already exists in the 'team/game-2048' repository and cannot be overwritten because \
          the repository is immutable."
     );
     assert_eq!(place.pushes(), []);
-    let head = place
-        .send(&format!("HEAD /v2/{REPOSITORY}/manifests/v1"), "")
-        .await;
+    let head = place.send(&format!("HEAD /v2/{REPOSITORY}/manifests/v1"), "").await;
     assert_eq!(head.header("docker-content-digest"), first.as_str());
 }
 
@@ -141,19 +113,10 @@ async fn deleting() {
     let digest = place.push_image(Some("v1"), &image).await;
     place.push_image(Some("v2"), &image).await;
     let line = |reference: &str| format!("/v2/{REPOSITORY}/manifests/{reference}");
-    assert_eq!(
-        place.send(&format!("DELETE {}", line("v1")), "").await.status,
-        202
-    );
+    assert_eq!(place.send(&format!("DELETE {}", line("v1")), "").await.status, 202);
     assert_eq!(place.send(&format!("GET {}", line("v1")), "").await.status, 404);
     assert_eq!(place.send(&format!("GET {}", line("v2")), "").await.status, 200);
-    assert_eq!(
-        place
-            .send(&format!("DELETE {}", line(digest.as_str())), "")
-            .await
-            .status,
-        202
-    );
+    assert_eq!(place.send(&format!("DELETE {}", line(digest.as_str())), "").await.status, 202);
     let again = place.send(&format!("DELETE {}", line(digest.as_str())), "").await;
     assert_eq!(again.code(), "MANIFEST_UNKNOWN");
     let post = place.send(&format!("POST {}", line("v1")), "").await;

@@ -37,10 +37,7 @@ async fn an_index_with_attestations_goes_there_and_back() {
     let mut pushes = place.pushes();
     let tagged = (index.digest().to_string(), "v1".to_owned());
     assert_eq!(pushes.pop(), Some(tagged.clone()));
-    let children = index
-        .child_digests()
-        .into_iter()
-        .map(|child| (child, String::new()));
+    let children = index.child_digests().into_iter().map(|child| (child, String::new()));
     assert_eq!(pushes, children.collect::<Vec<_>>());
 
     skopeo(&push).await;
@@ -57,13 +54,7 @@ async fn an_index_with_attestations_goes_there_and_back() {
         &back,
     ];
     skopeo(&pull).await;
-    assert!(
-        folder
-            .path()
-            .join("back/blobs/sha256")
-            .join(index.digest().hex())
-            .is_file()
-    );
+    assert!(folder.path().join("back/blobs/sha256").join(index.digest().hex()).is_file());
 }
 
 /// The manifest kinds of Docker, as older builders push them.
@@ -92,14 +83,8 @@ async fn dockers_own_format_is_taken_and_resolved() {
         panic!("one push");
     };
     assert_eq!(tag, "v1");
-    let platform = Platform {
-        os: "linux".into(),
-        architecture: "arm64".into(),
-    };
+    let platform = Platform { os: "linux".into(), architecture: "arm64".into() };
     let resolved = place.registry.resolve(&image, &platform).unwrap();
     assert_eq!(&resolved.digest, digest);
-    assert_eq!(
-        resolved.layers[0].media_type,
-        "application/vnd.docker.image.rootfs.diff.tar.gzip"
-    );
+    assert_eq!(resolved.layers[0].media_type, "application/vnd.docker.image.rootfs.diff.tar.gzip");
 }

@@ -6,10 +6,7 @@ use crate::registry::testkit::{LAYER, Place, REPOSITORY, TinyImage, TinyIndex};
 use crate::registry::{Digest, Platform, ResolveError, ResolvedImage};
 
 fn platform(os: &str, architecture: &str) -> Platform {
-    Platform {
-        os: os.into(),
-        architecture: architecture.into(),
-    }
+    Platform { os: os.into(), architecture: architecture.into() }
 }
 
 fn resolve(place: &Place, rest: &str) -> Result<ResolvedImage, ResolveError> {
@@ -28,11 +25,9 @@ async fn a_single_image() {
     let place = Place::start().await;
     let image = TinyImage::for_platform("linux", "amd64");
     let digest = place.push_image(Some("v1"), &image).await;
-    for reference in [
-        format!("{REPOSITORY}:v1"),
-        format!("{REPOSITORY}@{digest}"),
-        format!("{REPOSITORY}:gone@{digest}"),
-    ] {
+    for reference in
+        [format!("{REPOSITORY}:v1"), format!("{REPOSITORY}@{digest}"), format!("{REPOSITORY}:gone@{digest}")]
+    {
         let resolved = resolve(&place, &reference).unwrap();
         assert_eq!(resolved.digest, digest.as_str());
         assert_eq!(resolved.manifest_digest, digest.as_str());
@@ -43,10 +38,7 @@ async fn a_single_image() {
     assert_eq!(config.entrypoint, ["/game"]);
     assert_eq!(config.cmd, ["--port", "80"]);
     let env = [("COLOUR", "blue"), ("EMPTY", ""), ("A", "b=c")];
-    assert_eq!(
-        config.env,
-        env.map(|(name, value)| (name.to_owned(), value.to_owned()))
-    );
+    assert_eq!(config.env, env.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert_eq!(config.working_dir.as_deref(), Some("/srv"));
     assert_eq!(config.user, None);
     assert_eq!(config.stop_signal.as_deref(), Some("SIGTERM"));
@@ -68,16 +60,10 @@ async fn the_right_child_of_an_index() {
     let resolved = resolve(&place, &format!("{REPOSITORY}:v1")).unwrap();
     assert_eq!(resolved.digest, index.digest().as_str());
     assert_eq!(resolved.manifest_digest, index.child_digests()[0]);
-    assert_eq!(
-        resolved.platforms,
-        [platform("linux", "amd64"), platform("linux", "arm64")]
-    );
+    assert_eq!(resolved.platforms, [platform("linux", "amd64"), platform("linux", "arm64")]);
 
     let image = format!("{}/{REPOSITORY}:v1", place.address);
-    let error = place
-        .registry
-        .resolve(&image, &platform("windows", "amd64"))
-        .unwrap_err();
+    let error = place.registry.resolve(&image, &platform("windows", "amd64")).unwrap_err();
     assert_eq!(
         error.to_string(),
         "image Manifest does not contain descriptor matching platform 'windows/amd64', only 'linux/amd64', \
@@ -88,9 +74,7 @@ async fn the_right_child_of_an_index() {
 #[tokio::test]
 async fn what_cannot_be_pulled() {
     let place = Place::start().await;
-    let digest = place
-        .push_image(Some("arm"), &TinyImage::for_platform("linux", "arm64"))
-        .await;
+    let digest = place.push_image(Some("arm"), &TinyImage::for_platform("linux", "arm64")).await;
     assert_eq!(
         refusal(&place, &format!("{REPOSITORY}@{digest}")),
         "image Manifest does not contain descriptor matching platform 'linux/amd64', only 'linux/arm64'"
@@ -103,13 +87,8 @@ async fn what_cannot_be_pulled() {
         refusal(&place, "nowhere"),
         "failed to resolve ref HOST/nowhere: repository 'nowhere' not found"
     );
-    let elsewhere = place
-        .registry
-        .resolve("nginx:latest", &platform("linux", "amd64"));
-    assert!(
-        matches!(elsewhere, Err(ResolveError::WrongRegistry { .. })),
-        "{elsewhere:?}"
-    );
+    let elsewhere = place.registry.resolve("nginx:latest", &platform("linux", "amd64"));
+    assert!(matches!(elsewhere, Err(ResolveError::WrongRegistry { .. })), "{elsewhere:?}");
 }
 
 #[tokio::test]
@@ -134,10 +113,7 @@ async fn images_that_are_not_whole_or_not_images() {
     assert_eq!(place.push_manifest("chart", &chart).await.status, 201);
     for tag in ["zstd", "chart"] {
         let error = resolve(&place, &format!("{REPOSITORY}:{tag}")).unwrap_err();
-        assert!(
-            matches!(error, ResolveError::MediaTypeNotSupported { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ResolveError::MediaTypeNotSupported { .. }), "{error}");
     }
 
     let whole = TinyImage::for_platform("linux", "amd64");

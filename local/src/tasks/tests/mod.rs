@@ -55,24 +55,9 @@ async fn a_task_is_pulled_started_served_and_stopped() {
     let task = task("t1");
     let (task_arn, app) = (task.task_arn.clone(), "app".to_owned());
     bench.runner.start_task(task.clone());
-    assert_eq!(
-        bench.next().await,
-        Report::PullStarted {
-            task_arn: task_arn.clone()
-        }
-    );
-    assert_eq!(
-        bench.next().await,
-        Report::PullStopped {
-            task_arn: task_arn.clone()
-        }
-    );
-    let Report::ContainerStarted {
-        host_port: Some(port),
-        digest,
-        ..
-    } = bench.next().await
-    else {
+    assert_eq!(bench.next().await, Report::PullStarted { task_arn: task_arn.clone() });
+    assert_eq!(bench.next().await, Report::PullStopped { task_arn: task_arn.clone() });
+    let Report::ContainerStarted { host_port: Some(port), digest, .. } = bench.next().await else {
         panic!("no port");
     };
     assert_eq!(digest, IMAGE_DIGEST);
@@ -89,33 +74,15 @@ async fn a_task_is_pulled_started_served_and_stopped() {
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is not in {page}");
     }
-    assert!(
-        page.lines()
-            .any(|line| line.starts_with("folder=") && line.ends_with("rootfs/app")),
-        "{page}"
-    );
-    assert!(
-        !page.contains("CARGO"),
-        "the environment of the place itself shows: {page}"
-    );
+    assert!(page.lines().any(|line| line.starts_with("folder=") && line.ends_with("rootfs/app")), "{page}");
+    assert!(!page.contains("CARGO"), "the environment of the place itself shows: {page}");
 
     bench.number_said(&task, "process").await;
-    assert!(
-        bench
-            .runner
-            .logs("t1")
-            .iter()
-            .any(|line| line.container == "app" && line.text == "listening")
-    );
+    assert!(bench.runner.logs("t1").iter().any(|line| line.container == "app" && line.text == "listening"));
     assert_eq!(bench.runner.live_tasks(), std::slice::from_ref(&task_arn));
     bench.runner.stop_task(&task_arn);
     // 128 and SIGTERM.
-    let exited = Report::ContainerExited {
-        task_arn,
-        container: app,
-        exit_code: Some(143),
-        reason: None,
-    };
+    let exited = Report::ContainerExited { task_arn, container: app, exit_code: Some(143), reason: None };
     assert_eq!(bench.next().await, exited);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
@@ -127,29 +94,17 @@ async fn the_metadata_endpoint_says_which_task_it_is() {
     bench.runner.start_task(task.clone());
     let port = bench.started().await.unwrap();
     let page = ask_there(port).await;
-    let metadata = page
-        .lines()
-        .find_map(|line| line.strip_prefix("metadata="))
-        .unwrap();
+    let metadata = page.lines().find_map(|line| line.strip_prefix("metadata=")).unwrap();
     let metadata: Value = serde_json::from_str(metadata).unwrap();
     assert_eq!(metadata["TaskARN"], task.task_arn);
     assert_eq!(metadata["AvailabilityZone"], "eu-central-1b");
-    assert_eq!(
-        (&metadata["Family"], &metadata["Revision"]),
-        (&"game-2048".into(), &"7".into())
-    );
+    assert_eq!((&metadata["Family"], &metadata["Revision"]), (&"game-2048".into(), &"7".into()));
     let container = &metadata["Containers"][0];
-    assert_eq!(
-        (&container["Name"], &container["ImageID"]),
-        (&"app".into(), &IMAGE_DIGEST.into())
-    );
+    assert_eq!((&container["Name"], &container["ImageID"]), (&"app".into(), &IMAGE_DIGEST.into()));
     assert_eq!(container["Ports"][0]["HostPort"], port);
 
     // Once it has ended, nobody answers for it.
-    let uri = page
-        .lines()
-        .find_map(|line| line.strip_prefix("ECS_CONTAINER_METADATA_URI_V4="))
-        .unwrap();
+    let uri = page.lines().find_map(|line| line.strip_prefix("ECS_CONTAINER_METADATA_URI_V4=")).unwrap();
     let (address, path) = uri.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let (address, path) = (address.to_owned(), path.to_owned());
     bench.runner.stop_task(&task.task_arn);
@@ -159,11 +114,7 @@ async fn the_metadata_endpoint_says_which_task_it_is() {
     }
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(
-            stream,
-            "GET /{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET /{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -226,10 +177,7 @@ async fn what_cannot_be_pulled_or_started_is_said_in_ecs_words() {
     missing.containers[0].image = "registry/missing:v1".into();
     bench.runner.start_task(missing);
     let reason = bench.failure().await;
-    assert_eq!(
-        reason,
-        "CannotPullContainerError: failed to resolve ref registry/missing:v1: not found"
-    );
+    assert_eq!(reason, "CannotPullContainerError: failed to resolve ref registry/missing:v1: not found");
 
     let mut lost = task("t2");
     lost.containers[0].entry_point = vec!["/app/other".into()];
@@ -248,10 +196,7 @@ async fn a_dynamic_program_is_refused() {
     bench.image.lock().unwrap().layers = vec![layer];
     bench.runner.start_task(task("t1"));
     let reason = bench.failure().await;
-    assert!(
-        reason.starts_with("CannotStartContainerError: /app/program is linked dynamically"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("CannotStartContainerError: /app/program is linked dynamically"), "{reason}");
     assert!(reason.ends_with("needs Docker or Fargate"), "{reason}");
 }
 
@@ -262,16 +207,9 @@ async fn after_a_failed_pull_the_next_task_tries_again() {
     bench.image.lock().unwrap().layers[0].media_type = "application/vnd.oci.image.layer.v1.tar+zstd".into();
     bench.runner.start_task(task("t1"));
     let reason = bench.failure().await;
-    assert!(
-        reason.starts_with("CannotPullContainerError: failed to register layer sha256:cccc"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("CannotPullContainerError: failed to register layer sha256:cccc"), "{reason}");
     let images = bench.folder.path().join("work/images");
-    assert_eq!(
-        std::fs::read_dir(&images).unwrap().count(),
-        0,
-        "an unfinished image stayed"
-    );
+    assert_eq!(std::fs::read_dir(&images).unwrap().count(), 0, "an unfinished image stayed");
 
     bench.image.lock().unwrap().layers = good;
     bench.runner.start_task(task("t2"));
@@ -306,9 +244,7 @@ async fn many_tasks_share_one_image_and_no_port() {
     for port in &ports {
         assert!(ask_there(*port).await.starts_with("HTTP/1.1 200 OK"));
     }
-    let images: Vec<_> = std::fs::read_dir(bench.folder.path().join("work/images"))
-        .unwrap()
-        .collect();
+    let images: Vec<_> = std::fs::read_dir(bench.folder.path().join("work/images")).unwrap().collect();
     assert_eq!(images.len(), 1);
     bench.runner.shutdown().await;
     for port in ports {

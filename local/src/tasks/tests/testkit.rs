@@ -38,9 +38,7 @@ impl Bench {
         }));
         let answer = image.clone();
         let images = move |image: &str, _: &Platform| match image.contains("missing") {
-            true => Err(ImageError::from(format!(
-                "failed to resolve ref {image}: not found"
-            ))),
+            true => Err(ImageError::from(format!("failed to resolve ref {image}: not found"))),
             false => Ok(answer.lock().unwrap().clone()),
         };
         let settings = RunnerSettings {
@@ -50,12 +48,7 @@ impl Bench {
         };
         let (sender, reports) = mpsc::unbounded_channel();
         let report = move |report| sender.send(report).unwrap();
-        Bench {
-            runner: TaskRunner::with_reports(report, images, settings).unwrap(),
-            folder,
-            image,
-            reports,
-        }
+        Bench { runner: TaskRunner::with_reports(report, images, settings).unwrap(), folder, image, reports }
     }
 
     pub(super) async fn next(&mut self) -> Report {
@@ -99,18 +92,13 @@ impl Bench {
     pub(super) async fn number_said(&self, task: &StartTask, word: &str) -> i32 {
         for _ in 0..500 {
             let lines = self.runner.logs(&task.task_id);
-            let said = lines
-                .iter()
-                .find_map(|line| line.text.strip_prefix(word)?.trim().parse().ok());
+            let said = lines.iter().find_map(|line| line.text.strip_prefix(word)?.trim().parse().ok());
             if let Some(number) = said {
                 return number;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!(
-            "the task never said {word:?}: {:?}",
-            self.runner.logs(&task.task_id)
-        );
+        panic!("the task never said {word:?}: {:?}", self.runner.logs(&task.task_id));
     }
 }
 
@@ -155,11 +143,7 @@ pub(super) fn layer_with(folder: &Path, name: &str, content: &Path) -> Layer {
     let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
     builder.append_path_with_name(content, name).unwrap();
     builder.finish().unwrap();
-    Layer {
-        path,
-        media_type: "application/vnd.oci.image.layer.v1.tar".into(),
-        digest: "sha256:cccc".into(),
-    }
+    Layer { path, media_type: "application/vnd.oci.image.layer.v1.tar".into(), digest: "sha256:cccc".into() }
 }
 
 /// `program.rs`, built once and kept beside the tests themselves.

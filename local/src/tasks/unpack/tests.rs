@@ -26,10 +26,7 @@ impl Image {
     fn new() -> Image {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("root")).unwrap();
-        Image {
-            folder,
-            layers: Vec::new(),
-        }
+        Image { folder, layers: Vec::new() }
     }
 
     fn layer(self, items: &[Item<'_>]) -> Image {
@@ -103,24 +100,10 @@ fn append(builder: &mut Builder<Vec<u8>>, item: Item<'_>) {
 #[test]
 fn upper_layers_replace_and_hide_what_lower_ones_brought() {
     let image = Image::new()
-        .layer(&[
-            D("app/"),
-            F("app/old", "1"),
-            F("app/kept", "1"),
-            F("etc/conf", "1"),
-            F("data/a", "1"),
-        ])
-        .layer(&[
-            F("app/.wh.old", ""),
-            F("etc/conf", "2"),
-            F("data/b", "2"),
-            F("data/.wh..wh..opq", ""),
-        ]);
+        .layer(&[D("app/"), F("app/old", "1"), F("app/kept", "1"), F("etc/conf", "1"), F("data/a", "1")])
+        .layer(&[F("app/.wh.old", ""), F("etc/conf", "2"), F("data/b", "2"), F("data/.wh..wh..opq", "")]);
     image.unpack().unwrap();
-    assert_eq!(
-        image.paths(),
-        ["app", "app/kept", "data", "data/b", "etc", "etc/conf"]
-    );
+    assert_eq!(image.paths(), ["app", "app/kept", "data", "data/b", "etc", "etc/conf"]);
     assert_eq!(image.read("etc/conf"), "2");
 }
 
@@ -138,15 +121,13 @@ fn a_whiteout_spares_what_its_own_layer_brings() {
 
 #[test]
 fn kinds_may_change_between_layers() {
-    let image = Image::new()
-        .layer(&[F("a/inside", ""), F("b", ""), S("c", "/etc"), D("d")])
-        .layer(&[
-            F("a", "now a file"),
-            D("b"),
-            D("c"),
-            F("c/inside", ""),
-            S("d", "b"),
-        ]);
+    let image = Image::new().layer(&[F("a/inside", ""), F("b", ""), S("c", "/etc"), D("d")]).layer(&[
+        F("a", "now a file"),
+        D("b"),
+        D("c"),
+        F("c/inside", ""),
+        S("d", "b"),
+    ]);
     image.unpack().unwrap();
     assert_eq!(image.paths(), ["a", "b", "c", "c/inside", "d"]);
     assert_eq!(image.read("a"), "now a file");
@@ -194,19 +175,12 @@ fn modes_lose_set_user_id_and_gzip_is_understood() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(&builder.into_inner().unwrap()).unwrap();
     let gzip = gzip.finish().unwrap();
-    for media_type in [
-        "application/vnd.oci.image.layer.v1.tar+gzip",
-        "application/vnd.docker.image.rootfs.diff.tar.gzip",
-    ] {
+    for media_type in
+        ["application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip"]
+    {
         let image = Image::new().layer_of(media_type, &gzip);
         image.unpack().unwrap();
-        let mode = image
-            .root()
-            .join("server")
-            .metadata()
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = image.root().join("server").metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o755);
     }
 }
@@ -215,10 +189,7 @@ fn modes_lose_set_user_id_and_gzip_is_understood() {
 fn what_cannot_be_read_is_named() {
     let zstd = Image::new().layer_of("application/vnd.oci.image.layer.v1.tar+zstd", b"");
     let error = zstd.unpack().unwrap_err().to_string();
-    assert!(
-        error.contains("sha256:0") && error.contains("tar+zstd"),
-        "{error}"
-    );
+    assert!(error.contains("sha256:0") && error.contains("tar+zstd"), "{error}");
     let torn = Image::new().layer_of("application/vnd.oci.image.layer.v1.tar+gzip", b"\x1f\x8b\x08");
     let error = torn.unpack().unwrap_err().to_string();
     assert!(error.starts_with("failed to register layer sha256:0"), "{error}");

@@ -127,16 +127,9 @@ pub(super) fn get(registry: &Registry, body: &Value) -> Result<Value, Refusal> {
     };
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in &chosen.image_ids {
-        let found = id
-            .find(&repository)
-            .and_then(|image| accepted(image).map(|()| image));
+        let found = id.find(&repository).and_then(|image| accepted(image).map(|()| image));
         match found {
-            Ok(image) => images.push(to_json(
-                image,
-                id.image_tag.as_deref(),
-                &repository.name,
-                &account,
-            )),
+            Ok(image) => images.push(to_json(image, id.image_tag.as_deref(), &repository.name, &account)),
             Err(why) => failures.push(failure(id, &why)),
         }
     }
@@ -183,16 +176,12 @@ pub(super) async fn put(registry: &Registry, body: &Value) -> Result<Value, Refu
         });
         let account = account(&registry);
         let pushed = pushed.map_err(|refusal| refused(refusal, &name, &account))?;
-        let image = registry.hub.with(|world| {
-            world
-                .find_image(&name, pushed.digest.as_str())
-                .map(Option::<&_>::cloned)
-        })?;
+        let image = registry
+            .hub
+            .with(|world| world.find_image(&name, pushed.digest.as_str()).map(Option::<&_>::cloned))?;
         // Somebody may have been quick to delete it.
-        let id = ImageId {
-            image_digest: Some(pushed.digest.to_string()),
-            image_tag: input.image_tag.clone(),
-        };
+        let id =
+            ImageId { image_digest: Some(pushed.digest.to_string()), image_tag: input.image_tag.clone() };
         let image = image.ok_or_else(|| id.not_found(&name, &account))?;
         Ok(json!({"image": to_json(&image, input.image_tag.as_deref(), &name, &account)}))
     });
@@ -235,10 +224,7 @@ pub(super) fn delete(registry: &Registry, body: &Value) -> Result<Value, Refusal
             Ok::<_, Refusal>(went.map_err(|refusal| (refusal.code, refusal.message)))
         })?;
         match went {
-            Ok(went) => gone.extend(
-                went.iter()
-                    .map(|(digest, tag)| image_id(Some(digest), tag.as_deref())),
-            ),
+            Ok(went) => gone.extend(went.iter().map(|(digest, tag)| image_id(Some(digest), tag.as_deref()))),
             Err(why) => failures.push(failure(id, &why)),
         }
     }

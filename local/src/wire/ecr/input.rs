@@ -61,11 +61,7 @@ pub(super) type Failure = (&'static str, String);
 impl ImageId {
     /// The image it names; with digest and tag, only if both name the same one.
     pub(super) fn find<'a>(&self, repository: &'a Repository) -> Result<&'a Image, Failure> {
-        if self
-            .image_digest
-            .as_deref()
-            .is_some_and(|digest| !is_digest(digest))
-        {
+        if self.image_digest.as_deref().is_some_and(|digest| !is_digest(digest)) {
             let reason = "Invalid request parameters: image digest should satisfy the regex \
                           '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'";
             return Err(("InvalidImageDigest", reason.into()));
@@ -79,10 +75,9 @@ impl ImageId {
             .find(reference)
             .ok_or_else(|| ("ImageNotFound", "Requested image not found".to_owned()))?;
         match &self.image_digest {
-            Some(digest) if *digest != found.digest => Err((
-                "ImageTagDoesNotMatchDigest",
-                "Tag does not match digest in the request".to_owned(),
-            )),
+            Some(digest) if *digest != found.digest => {
+                Err(("ImageTagDoesNotMatchDigest", "Tag does not match digest in the request".to_owned()))
+            }
             _ => Ok(found),
         }
     }
@@ -94,11 +89,7 @@ impl ImageId {
     /// As ECR writes it in its messages.
     pub(super) fn in_words(&self) -> String {
         let text = |part: &Option<String>| part.clone().unwrap_or_else(|| "null".into());
-        format!(
-            "{{imageDigest:'{}', imageTag:'{}'}}",
-            text(&self.image_digest),
-            text(&self.image_tag)
-        )
+        format!("{{imageDigest:'{}', imageTag:'{}'}}", text(&self.image_digest), text(&self.image_tag))
     }
 
     pub(super) fn not_found(&self, repository: &str, account: &str) -> Refusal {
@@ -137,10 +128,7 @@ struct Paging {
 
 /// One page of the items, each with the key that orders it, as `{<member>: […], nextToken}`.
 pub(super) fn paged(body: &Value, member: &str, items: Vec<(String, Value)>) -> Result<Value, Refusal> {
-    let Paging {
-        max_results,
-        next_token,
-    } = read(body)?;
+    let Paging { max_results, next_token } = read(body)?;
     let size = max_results.unwrap_or(100);
     if !(1..=1_000).contains(&size) {
         return Err(invalid("maxResults", "must be between 1 and 1000"));

@@ -101,10 +101,7 @@ pub(super) async fn upload_part(registry: &Registry, body: &Value) -> Result<Val
         .checked_sub(part.part_first_byte)
         .and_then(|span| span.checked_add(1))
         .ok_or_else(|| invalid("partLastByte", "must not be before partFirstByte"))?;
-    let chunk = Chunk {
-        first_byte: Some(part.part_first_byte),
-        length: Some(length),
-    };
+    let chunk = Chunk { first_byte: Some(part.part_first_byte), length: Some(length) };
     let received_bytes = registry
         .blobs
         .append(&repository.name, &part.upload_id, chunk, Body::from(bytes))
@@ -128,20 +125,12 @@ struct Complete {
 pub(super) async fn complete_upload(registry: &Registry, body: &Value) -> Result<Value, Refusal> {
     let name = repository_name(registry, body)?;
     registry.hub.with(|world| world.repository(&name).map(drop))?;
-    let Complete {
-        upload_id,
-        layer_digests,
-    } = read(body)?;
+    let Complete { upload_id, layer_digests } = read(body)?;
     let [digest] = &layer_digests[..] else {
         return Err(invalid("layerDigests", "must have one member"));
     };
     let digest = layer(digest)?;
-    if registry
-        .blobs
-        .received_bytes(&name, &upload_id)
-        .map_err(refused)?
-        == 0
-    {
+    if registry.blobs.received_bytes(&name, &upload_id).map_err(refused)? == 0 {
         let message = "The specified layer upload does not contain any layer parts.";
         return Err(Refusal::new("EmptyUploadException", message));
     }

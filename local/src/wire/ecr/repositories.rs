@@ -43,14 +43,10 @@ pub(super) fn create(registry: &Registry, body: &Value) -> Result<Value, Refusal
     let name = repository_name(registry, body)?;
     let input: Create = read(body)?;
     let immutable = is_immutable(input.image_tag_mutability.as_deref().unwrap_or("MUTABLE"))?;
-    let scan_on_push = input
-        .image_scanning_configuration
-        .is_some_and(|scanning| scanning.scan_on_push);
+    let scan_on_push = input.image_scanning_configuration.is_some_and(|scanning| scanning.scan_on_push);
     let tags = with_tags(BTreeMap::new(), input.tags)?;
     registry.hub.with(|world| {
-        let repository = world
-            .create_repository(&name, immutable, scan_on_push, tags)?
-            .clone();
+        let repository = world.create_repository(&name, immutable, scan_on_push, tags)?.clone();
         Ok(json!({"repository": to_json(world, &repository)}))
     })
 }
@@ -65,14 +61,8 @@ struct Describe {
 
 pub(super) fn describe(registry: &Registry, body: &Value) -> Result<Value, Refusal> {
     let input: Describe = read(body)?;
-    let here = input
-        .registry_id
-        .as_ref()
-        .is_none_or(|id| *id == account(registry));
-    let (names, id) = (
-        &input.repository_names,
-        input.registry_id.as_deref().unwrap_or_default(),
-    );
+    let here = input.registry_id.as_ref().is_none_or(|id| *id == account(registry));
+    let (names, id) = (&input.repository_names, input.registry_id.as_deref().unwrap_or_default());
     if !here {
         return match names.first() {
             Some(name) => Err(repository_not_found(name, id)),
@@ -83,9 +73,7 @@ pub(super) fn describe(registry: &Registry, body: &Value) -> Result<Value, Refus
         let one = |name: &String| world.repository(name).map(|found| to_json(world, found));
         if names.is_empty() {
             let all = world.ecr.repositories.values();
-            return Ok(all
-                .map(|found| (found.name.clone(), to_json(world, found)))
-                .collect());
+            return Ok(all.map(|found| (found.name.clone(), to_json(world, found))).collect());
         }
         let chosen = names.iter().map(|name| Ok((name.clone(), one(name)?)));
         chosen.collect::<Result<Vec<_>, Refusal>>()
@@ -106,10 +94,7 @@ pub(super) fn delete(registry: &Registry, body: &Value) -> Result<Value, Refusal
         let repository = world.delete_repository(&name, force)?;
         Ok::<_, Refusal>(json!({"repository": to_json(world, &repository)}))
     })?;
-    registry
-        .blobs
-        .forget_repository(&name)
-        .map_err(|error| server_error(&error))?;
+    registry.blobs.forget_repository(&name).map_err(|error| server_error(&error))?;
     Ok(gone)
 }
 
@@ -148,9 +133,7 @@ pub(super) fn list_tags(registry: &Registry, body: &Value) -> Result<Value, Refu
     registry.hub.with(|world| {
         let name = named_by(world, &input.resource_arn)?;
         let tags = world.repository(&name)?.tags.iter();
-        let tags: Vec<Value> = tags
-            .map(|(key, value)| json!({"Key": key, "Value": value}))
-            .collect();
+        let tags: Vec<Value> = tags.map(|(key, value)| json!({"Key": key, "Value": value})).collect();
         Ok(json!({"tags": tags}))
     })
 }
@@ -190,10 +173,7 @@ fn with_tags(
     if tags.len() > MAX_TAGS {
         return Err(Refusal::new(
             "TooManyTagsException",
-            format!(
-                "The repository would have {} tags; at most {MAX_TAGS} are allowed.",
-                tags.len()
-            ),
+            format!("The repository would have {} tags; at most {MAX_TAGS} are allowed.", tags.len()),
         ));
     }
     Ok(tags)
@@ -208,11 +188,7 @@ fn is_immutable(mutability: &str) -> Result<bool, Refusal> {
 }
 
 fn to_json(world: &World, repository: &Repository) -> Value {
-    let mutability = if repository.immutable_tags {
-        "IMMUTABLE"
-    } else {
-        "MUTABLE"
-    };
+    let mutability = if repository.immutable_tags { "IMMUTABLE" } else { "MUTABLE" };
     json!({
         "repositoryArn": repository.arn,
         "registryId": world.settings.account,

@@ -29,11 +29,9 @@ async fn try_call(
 async fn filled() -> (Place, [String; 3]) {
     let place = Place::start().await;
     let mut digests = Vec::new();
-    for (architecture, tags) in [
-        ("amd64", &[Some("v1"), Some("stable")][..]),
-        ("arm64", &[Some("v2")]),
-        ("riscv64", &[None]),
-    ] {
+    for (architecture, tags) in
+        [("amd64", &[Some("v1"), Some("stable")][..]), ("arm64", &[Some("v2")]), ("riscv64", &[None])]
+    {
         let image = TinyImage::for_platform("linux", architecture);
         let mut digest = String::new();
         for tag in tags {
@@ -52,9 +50,7 @@ async fn the_token_opens_the_registry() {
     assert_eq!(data["proxyEndpoint"], "http://127.0.0.1:5000");
     assert!(data["expiresAt"].as_f64().unwrap() > place.registry.hub.with(|w| w.now()).as_second() as f64);
     let basic = format!("Basic {}", data["authorizationToken"].as_str().unwrap());
-    let opened = place
-        .send_bare("GET /v2/", &[("authorization", &basic)], "")
-        .await;
+    let opened = place.send_bare("GET /v2/", &[("authorization", &basic)], "").await;
     assert_eq!(opened.status, 200);
 }
 
@@ -76,12 +72,7 @@ async fn a_repository_from_birth_to_end() {
     let twice = try_call(registry, "CreateRepository", body).await.unwrap_err();
     assert_eq!(twice.0, "RepositoryAlreadyExistsException");
 
-    let named = call(
-        registry,
-        "DescribeRepositories",
-        json!({"repositoryNames": ["web"]}),
-    )
-    .await;
+    let named = call(registry, "DescribeRepositories", json!({"repositoryNames": ["web"]})).await;
     assert_eq!(named, json!({"repositories": [created]}));
     let page = call(registry, "DescribeRepositories", json!({"maxResults": 1})).await;
     assert_eq!(page["repositories"][0]["repositoryName"], REPOSITORY);
@@ -92,29 +83,17 @@ async fn a_repository_from_birth_to_end() {
     let arn = &created["repositoryArn"];
     let more = json!({"resourceArn": arn, "tags": [{"Key": "stage", "Value": "test"}]});
     call(registry, "TagResource", more).await;
-    call(
-        registry,
-        "UntagResource",
-        json!({"resourceArn": arn, "tagKeys": ["team"]}),
-    )
-    .await;
+    call(registry, "UntagResource", json!({"resourceArn": arn, "tagKeys": ["team"]})).await;
     let tags = call(registry, "ListTagsForResource", json!({"resourceArn": arn})).await;
     assert_eq!(tags, json!({"tags": [{"Key": "stage", "Value": "test"}]}));
 
     let mutable = json!({"repositoryName": "web", "imageTagMutability": "MUTABLE"});
     call(registry, "PutImageTagMutability", mutable).await;
-    let named = call(
-        registry,
-        "DescribeRepositories",
-        json!({"repositoryNames": ["web"]}),
-    )
-    .await;
+    let named = call(registry, "DescribeRepositories", json!({"repositoryNames": ["web"]})).await;
     assert_eq!(named["repositories"][0]["imageTagMutability"], "MUTABLE");
 
     call(registry, "DeleteRepository", json!({"repositoryName": "web"})).await;
-    let gone = try_call(registry, "ListImages", json!({"repositoryName": "web"}))
-        .await
-        .unwrap_err();
+    let gone = try_call(registry, "ListImages", json!({"repositoryName": "web"})).await.unwrap_err();
     let message = "The repository with name 'web' does not exist in the registry with id '123456789012'";
     assert_eq!(gone, ("RepositoryNotFoundException", message.to_owned()));
 }
@@ -122,9 +101,7 @@ async fn a_repository_from_birth_to_end() {
 #[tokio::test]
 async fn a_full_repository_goes_only_by_force_and_takes_its_blobs() {
     let (place, _) = filled().await;
-    let refused = try_call(&place.registry, "DeleteRepository", json!({}))
-        .await
-        .unwrap_err();
+    let refused = try_call(&place.registry, "DeleteRepository", json!({})).await.unwrap_err();
     assert_eq!(refused.0, "RepositoryNotEmptyException");
     call(&place.registry, "DeleteRepository", json!({"force": true})).await;
     assert_eq!(place.files(), Vec::<String>::new());
@@ -136,12 +113,7 @@ async fn images_listed_and_described() {
     let registry = &place.registry;
     let ids = call(registry, "ListImages", json!({})).await["imageIds"].take();
     assert_eq!(ids.as_array().unwrap().len(), 4);
-    let ids = call(
-        registry,
-        "ListImages",
-        json!({"filter": {"tagStatus": "UNTAGGED"}}),
-    )
-    .await;
+    let ids = call(registry, "ListImages", json!({"filter": {"tagStatus": "UNTAGGED"}})).await;
     assert_eq!(ids, json!({"imageIds": [{"imageDigest": riscv}]}));
 
     let by_tag = json!({"imageIds": [{"imageTag": "v1"}, {"imageTag": "stable"}, {"imageDigest": amd}]});
@@ -161,12 +133,7 @@ async fn images_listed_and_described() {
     let mut body = json!({"maxResults": 1, "filter": {"tagStatus": "TAGGED"}});
     loop {
         let page = call(registry, "DescribeImages", body.clone()).await;
-        seen.push(
-            page["imageDetails"][0]["imageDigest"]
-                .as_str()
-                .unwrap()
-                .to_owned(),
-        );
+        seen.push(page["imageDetails"][0]["imageDigest"].as_str().unwrap().to_owned());
         match page.get("nextToken") {
             Some(token) => body["nextToken"] = token.clone(),
             None => break,
@@ -200,56 +167,16 @@ async fn what_is_not_there_is_refused_in_ecrs_words() {
         )
     );
     for (operation, body, code) in [
-        (
-            "DescribeImages",
-            json!({"imageIds": [{}]}),
-            "InvalidParameterException",
-        ),
-        (
-            "DescribeImages",
-            json!({"maxResults": 0}),
-            "InvalidParameterException",
-        ),
-        (
-            "DescribeImages",
-            json!({"nextToken": "!"}),
-            "InvalidParameterException",
-        ),
-        (
-            "DescribeImages",
-            json!({"filter": {"tagStatus": "SOME"}}),
-            "InvalidParameterException",
-        ),
-        (
-            "BatchGetImage",
-            json!({"imageIds": []}),
-            "InvalidParameterException",
-        ),
-        (
-            "DescribeImageScanFindings",
-            json!({"imageId": {"imageTag": "v9"}}),
-            "ImageNotFoundException",
-        ),
-        (
-            "DescribeImageScanFindings",
-            json!({"imageId": {"imageTag": "v1"}}),
-            "ScanNotFoundException",
-        ),
-        (
-            "CreateRepository",
-            json!({"imageTagMutability": "SOMETIMES"}),
-            "InvalidParameterException",
-        ),
-        (
-            "ListTagsForResource",
-            json!({"resourceArn": "arn:aws:s3:::x"}),
-            "InvalidParameterException",
-        ),
-        (
-            "GetDownloadUrlForLayer",
-            json!({"layerDigest": amd}),
-            "LayersNotFoundException",
-        ),
+        ("DescribeImages", json!({"imageIds": [{}]}), "InvalidParameterException"),
+        ("DescribeImages", json!({"maxResults": 0}), "InvalidParameterException"),
+        ("DescribeImages", json!({"nextToken": "!"}), "InvalidParameterException"),
+        ("DescribeImages", json!({"filter": {"tagStatus": "SOME"}}), "InvalidParameterException"),
+        ("BatchGetImage", json!({"imageIds": []}), "InvalidParameterException"),
+        ("DescribeImageScanFindings", json!({"imageId": {"imageTag": "v9"}}), "ImageNotFoundException"),
+        ("DescribeImageScanFindings", json!({"imageId": {"imageTag": "v1"}}), "ScanNotFoundException"),
+        ("CreateRepository", json!({"imageTagMutability": "SOMETIMES"}), "InvalidParameterException"),
+        ("ListTagsForResource", json!({"resourceArn": "arn:aws:s3:::x"}), "InvalidParameterException"),
+        ("GetDownloadUrlForLayer", json!({"layerDigest": amd}), "LayersNotFoundException"),
         ("GetLifecyclePolicy", json!({}), "UnknownOperationException"),
     ] {
         let refusal = try_call(registry, operation, body).await.unwrap_err();
@@ -280,12 +207,8 @@ async fn fetching_in_a_batch() {
         .iter()
         .map(|failure| failure["failureCode"].as_str().unwrap())
         .collect();
-    let expected = [
-        "ImageNotFound",
-        "ImageTagDoesNotMatchDigest",
-        "InvalidImageDigest",
-        "MissingDigestAndTag",
-    ];
+    let expected =
+        ["ImageNotFound", "ImageTagDoesNotMatchDigest", "InvalidImageDigest", "MissingDigestAndTag"];
     assert_eq!(codes, expected);
 
     let mut picky = body;
@@ -301,10 +224,7 @@ async fn retagging_by_put_image() {
     let manifest = TinyImage::for_platform("linux", "amd64").manifest().to_string();
     let body = json!({"imageManifest": manifest, "imageTag": "v2"});
     let answer = call(&place.registry, "PutImage", body.clone()).await;
-    assert_eq!(
-        answer["image"]["imageId"],
-        json!({"imageDigest": amd, "imageTag": "v2"})
-    );
+    assert_eq!(answer["image"]["imageId"], json!({"imageDigest": amd, "imageTag": "v2"}));
     assert_eq!(place.pushes(), [(amd.clone(), "v2".to_owned())]);
     let again = try_call(&place.registry, "PutImage", body).await.unwrap_err();
     assert_eq!(
@@ -333,23 +253,11 @@ async fn put_image_checks_what_it_is_given() {
     let other = Digest::of(b"other");
     for (body, code) in [
         (json!({"imageManifest": text}), "LayersNotFoundException"),
-        (
-            json!({"imageManifest": index.to_string()}),
-            "ReferencedImagesNotFoundException",
-        ),
+        (json!({"imageManifest": index.to_string()}), "ReferencedImagesNotFoundException"),
         (json!({"imageManifest": "{"}), "InvalidParameterException"),
-        (
-            json!({"imageManifest": text, "imageDigest": other.as_str()}),
-            "ImageDigestDoesNotMatchException",
-        ),
-        (
-            json!({"imageManifest": text, "imageDigest": "v1"}),
-            "InvalidParameterException",
-        ),
-        (
-            json!({"imageManifest": text, "repositoryName": "nowhere"}),
-            "RepositoryNotFoundException",
-        ),
+        (json!({"imageManifest": text, "imageDigest": other.as_str()}), "ImageDigestDoesNotMatchException"),
+        (json!({"imageManifest": text, "imageDigest": "v1"}), "InvalidParameterException"),
+        (json!({"imageManifest": text, "repositoryName": "nowhere"}), "RepositoryNotFoundException"),
         (json!({"imageTag": "v1"}), "InvalidParameterException"),
     ] {
         let refusal = try_call(&place.registry, "PutImage", body).await.unwrap_err();
@@ -371,18 +279,12 @@ async fn deleting_in_a_batch() {
     let answer = call(&place.registry, "BatchDeleteImage", body).await;
     let gone = json!([{"imageDigest": index.digest().as_str(), "imageTag": "v1"}]);
     assert_eq!(answer["imageIds"], gone);
-    assert_eq!(
-        answer["failures"][0]["failureCode"],
-        "ImageReferencedByManifestList"
-    );
+    assert_eq!(answer["failures"][0]["failureCode"], "ImageReferencedByManifestList");
     assert_eq!(answer["failures"][0]["imageId"], json!({"imageDigest": child}));
     assert_eq!(answer["failures"][1]["failureCode"], "ImageNotFound");
     let body = json!({"imageIds": [{"imageDigest": child}]});
     let answer = call(&place.registry, "BatchDeleteImage", body).await;
-    assert_eq!(
-        answer,
-        json!({"imageIds": [{"imageDigest": child}], "failures": []})
-    );
+    assert_eq!(answer, json!({"imageIds": [{"imageDigest": child}], "failures": []}));
 }
 
 #[tokio::test]
@@ -397,37 +299,22 @@ async fn a_layer_by_the_api_alone() {
 
     let upload = call(registry, "InitiateLayerUpload", json!({})).await["uploadId"].take();
     let complete = json!({"uploadId": upload, "layerDigests": [digest.as_str()]});
-    let empty = try_call(registry, "CompleteLayerUpload", complete.clone())
-        .await
-        .unwrap_err();
+    let empty = try_call(registry, "CompleteLayerUpload", complete.clone()).await.unwrap_err();
     assert_eq!(empty.0, "EmptyUploadException");
     let part = |first: u64, last: u64, base64: &str| json!({"uploadId": upload, "partFirstByte": first, "partLastByte": last, "layerPartBlob": base64});
     let first = call(registry, "UploadLayerPart", part(0, 5, "aGVsbG8g")).await;
     assert_eq!(first["lastByteReceived"], 5);
-    let gap = try_call(registry, "UploadLayerPart", part(9, 13, "d29ybGQ="))
-        .await
-        .unwrap_err();
+    let gap = try_call(registry, "UploadLayerPart", part(9, 13, "d29ybGQ=")).await.unwrap_err();
     assert_eq!(gap.0, "InvalidLayerPartException");
     call(registry, "UploadLayerPart", part(6, 10, "d29ybGQ=")).await;
     call(registry, "CompleteLayerUpload", complete.clone()).await;
-    let over = try_call(registry, "CompleteLayerUpload", complete)
-        .await
-        .unwrap_err();
+    let over = try_call(registry, "CompleteLayerUpload", complete).await.unwrap_err();
     assert_eq!(over.0, "UploadNotFoundException");
 
     let answer = call(registry, "BatchCheckLayerAvailability", ask).await;
     assert_eq!(answer["layers"][0]["layerSize"], 11);
-    let url = call(
-        registry,
-        "GetDownloadUrlForLayer",
-        json!({"layerDigest": digest.as_str()}),
-    )
-    .await;
-    let path = url["downloadUrl"]
-        .as_str()
-        .unwrap()
-        .strip_prefix("http://127.0.0.1:5000")
-        .unwrap();
+    let url = call(registry, "GetDownloadUrlForLayer", json!({"layerDigest": digest.as_str()})).await;
+    let path = url["downloadUrl"].as_str().unwrap().strip_prefix("http://127.0.0.1:5000").unwrap();
     let bytes = place.send_bare(&format!("GET {path}"), &[], "").await;
     assert_eq!(bytes.body, "hello world");
 }

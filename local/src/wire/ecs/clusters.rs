@@ -51,29 +51,14 @@ pub(super) fn describe(world: &mut World, _caller: &Caller, body: &Value) -> Res
 
 pub(super) fn list(world: &mut World, _caller: &Caller, body: &Value) -> Result<Value, Refusal> {
     let paging: Paging = parse(body)?;
-    let arns = world
-        .ecs
-        .clusters
-        .iter()
-        .map(|cluster| cluster.arn.clone())
-        .collect();
+    let arns = world.ecs.clusters.iter().map(|cluster| cluster.arn.clone()).collect();
     paging.answer("clusterArns", arns, 100)
 }
 
 fn show(world: &World, cluster: &Cluster, with_tags: bool) -> Value {
-    let tasks = || {
-        world
-            .ecs
-            .tasks
-            .iter()
-            .filter(|task| task.cluster_arn == cluster.arn)
-    };
-    let running = tasks()
-        .filter(|task| task.last_status == TaskStatus::Running)
-        .count();
-    let pending = tasks()
-        .filter(|task| task.last_status < TaskStatus::Running)
-        .count();
+    let tasks = || world.ecs.tasks.iter().filter(|task| task.cluster_arn == cluster.arn);
+    let running = tasks().filter(|task| task.last_status == TaskStatus::Running).count();
+    let pending = tasks().filter(|task| task.last_status < TaskStatus::Running).count();
     let services = world
         .ecs
         .services

@@ -56,10 +56,7 @@ pub(super) fn list(world: &mut World, _caller: &Caller, body: &Value) -> Result<
         .enumerate()
         .map(|(number, (key, deployment))| (format!("{key}/{number:06}"), brief(service, deployment)))
         .collect();
-    Ok(page_answer(
-        "serviceDeployments",
-        request.paging.page(keyed, Order::Descending, 20)?,
-    ))
+    Ok(page_answer("serviceDeployments", request.paging.page(keyed, Order::Descending, 20)?))
 }
 
 /// What both views of a service deployment have.
@@ -77,10 +74,7 @@ fn brief(service: &Service, deployment: &ServiceDeployment) -> Value {
     }
     insert_moments(
         &mut shown,
-        [
-            ("startedAt", deployment.started_at),
-            ("finishedAt", deployment.finished_at),
-        ],
+        [("startedAt", deployment.started_at), ("finishedAt", deployment.finished_at)],
     );
     shown
 }
@@ -116,10 +110,7 @@ fn show(world: &World, service: &Service, deployment: &ServiceDeployment) -> Val
     }
     shown["updatedAt"] = epoch(deployment.updated_at);
     let stopped = deployment.status == ServiceDeploymentStatus::Stopped;
-    insert_moments(
-        &mut shown,
-        [("stoppedAt", deployment.finished_at.filter(|_| stopped))],
-    );
+    insert_moments(&mut shown, [("stoppedAt", deployment.finished_at.filter(|_| stopped))]);
     let sources = deployment.source_revision_arns.iter();
     shown["sourceServiceRevisions"] = sources.map(|arn| revision_summary(world, service, arn)).collect();
     shown["targetServiceRevision"] = revision_summary(world, service, &deployment.target_revision_arn);
@@ -141,9 +132,7 @@ fn show(world: &World, service: &Service, deployment: &ServiceDeployment) -> Val
 fn revision_summary(world: &World, service: &Service, arn: &str) -> Value {
     let mut deployments = service.deployments.iter();
     let deployment = deployments.find(|one| one.service_revision_arn == arn);
-    let counts = deployment
-        .map(|one| world.count_tasks(&service.arn, Some(&one.id)))
-        .unwrap_or_default();
+    let counts = deployment.map(|one| world.count_tasks(&service.arn, Some(&one.id))).unwrap_or_default();
     json!({
         "arn": arn,
         "requestedTaskCount": deployment.map_or(0, |one| one.desired_count),
@@ -164,9 +153,8 @@ fn circuit_breaker(service: &Service, deployment: &ServiceDeployment) -> Value {
         return json!({"status": "TRIGGERED", "failureCount": threshold, "threshold": threshold});
     }
     let mut own = service.deployments.iter();
-    let failed = own
-        .find(|one| one.service_deployment_arn == deployment.arn)
-        .map_or(0, |one| one.failed_tasks);
+    let failed =
+        own.find(|one| one.service_deployment_arn == deployment.arn).map_or(0, |one| one.failed_tasks);
     let status = match deployment.status {
         ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress => "MONITORING",
         _ => "MONITORING_COMPLETE",

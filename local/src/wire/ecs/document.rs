@@ -7,13 +7,8 @@ use super::epoch;
 use crate::world::ecs::TaskDefinition;
 
 /// Members that a container always has in an answer.
-const CONTAINER_LISTS: [&str; 5] = [
-    "portMappings",
-    "environment",
-    "mountPoints",
-    "volumesFrom",
-    "systemControls",
-];
+const CONTAINER_LISTS: [&str; 5] =
+    ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"];
 
 pub(super) fn show(definition: &TaskDefinition) -> Value {
     let mut shown = definition.document.clone();
@@ -21,9 +16,7 @@ pub(super) fn show(definition: &TaskDefinition) -> Value {
         shown.entry(list).or_insert_with(|| json!([]));
     }
     let own_address = shown.get("networkMode").and_then(Value::as_str) == Some("awsvpc");
-    let containers = shown
-        .get_mut("containerDefinitions")
-        .and_then(Value::as_array_mut);
+    let containers = shown.get_mut("containerDefinitions").and_then(Value::as_array_mut);
     for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
         complete_container(container, own_address);
     }
@@ -31,10 +24,7 @@ pub(super) fn show(definition: &TaskDefinition) -> Value {
     let compatibilities = compatibilities(&shown);
     shown.insert("taskDefinitionArn".into(), json!(definition.arn));
     shown.insert("revision".into(), json!(definition.revision));
-    shown.insert(
-        "status".into(),
-        json!(if definition.active { "ACTIVE" } else { "INACTIVE" }),
-    );
+    shown.insert("status".into(), json!(if definition.active { "ACTIVE" } else { "INACTIVE" }));
     shown.insert("requiresAttributes".into(), attributes);
     shown.insert("compatibilities".into(), compatibilities);
     shown.insert("registeredAt".into(), epoch(definition.registered_at));
@@ -55,10 +45,8 @@ fn complete_container(container: &mut Map<String, Value>, own_address: bool) {
     let mappings = container.get_mut("portMappings").and_then(Value::as_array_mut);
     for mapping in mappings.into_iter().flatten().filter_map(Value::as_object_mut) {
         mapping.entry("protocol").or_insert_with(|| json!("tcp"));
-        let host_port = mapping
-            .get("containerPort")
-            .cloned()
-            .map(|port| if own_address { port } else { json!(0) });
+        let host_port =
+            mapping.get("containerPort").cloned().map(|port| if own_address { port } else { json!(0) });
         if let Some(port) = host_port {
             mapping.entry("hostPort").or_insert(port);
         }
@@ -66,15 +54,9 @@ fn complete_container(container: &mut Map<String, Value>, own_address: bool) {
 }
 
 fn compatibilities(document: &Map<String, Value>) -> Value {
-    let wanted = document
-        .get("requiresCompatibilities")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    if wanted.iter().any(|one| one == "FARGATE") {
-        json!(["EC2", "FARGATE"])
-    } else {
-        json!(["EC2"])
-    }
+    let wanted =
+        document.get("requiresCompatibilities").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if wanted.iter().any(|one| one == "FARGATE") { json!(["EC2", "FARGATE"]) } else { json!(["EC2"]) }
 }
 
 /// The capabilities a host would need, as far as the document tells. They are informative: on Fargate nobody chooses
@@ -101,16 +83,10 @@ fn required_attributes(document: &Map<String, Value>) -> Value {
     }
     for (present, name) in [
         (from_ecr, "com.amazonaws.ecs.capability.ecr-auth"),
-        (
-            from_ecr && has("executionRoleArn"),
-            "ecs.capability.execution-role-ecr-pull",
-        ),
+        (from_ecr && has("executionRoleArn"), "ecs.capability.execution-role-ecr-pull"),
         (has("taskRoleArn"), "com.amazonaws.ecs.capability.task-iam-role"),
         (has_secrets, "ecs.capability.secrets.ssm.environment-variables"),
-        (
-            document.get("networkMode").is_some_and(|mode| mode == "awsvpc"),
-            "ecs.capability.task-eni",
-        ),
+        (document.get("networkMode").is_some_and(|mode| mode == "awsvpc"), "ecs.capability.task-eni"),
     ] {
         if present {
             names.push(name.to_owned());
@@ -170,10 +146,7 @@ mod tests {
         assert_eq!(shown["inventedMember"], json!({"deep": [1, {"er": true}]}));
         assert_eq!(shown["compatibilities"], json!(["EC2", "FARGATE"]));
         assert_eq!(shown["registeredAt"], json!(1_795_248_000.25));
-        assert_eq!(
-            (&shown["revision"], &shown["status"]),
-            (&json!(3), &json!("ACTIVE"))
-        );
+        assert_eq!((&shown["revision"], &shown["status"]), (&json!(3), &json!("ACTIVE")));
         assert!(shown.get("deregisteredAt").is_none());
     }
 
@@ -201,10 +174,7 @@ mod tests {
             }],
         })));
         let attributes = shown["requiresAttributes"].as_array().unwrap();
-        let names: Vec<&str> = attributes
-            .iter()
-            .map(|one| one["name"].as_str().unwrap())
-            .collect();
+        let names: Vec<&str> = attributes.iter().map(|one| one["name"].as_str().unwrap()).collect();
         assert_eq!(
             names,
             [

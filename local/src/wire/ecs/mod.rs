@@ -61,19 +61,13 @@ pub(super) fn call(wire: &Wire, caller: &Caller, operation: &str, body: &Value) 
             "Tasks outside a service are not built here: create a service, its scheduler starts them.",
         ));
     }
-    let (_, carry_out) = OPERATIONS
-        .iter()
-        .find(|(name, _)| *name == operation)
-        .ok_or_else(|| {
-            let known: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();
-            Refusal::new(
-                "UnknownOperationException",
-                format!(
-                    "{operation} is not an operation of ECS here; known: {}",
-                    known.join(", ")
-                ),
-            )
-        })?;
+    let (_, carry_out) = OPERATIONS.iter().find(|(name, _)| *name == operation).ok_or_else(|| {
+        let known: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();
+        Refusal::new(
+            "UnknownOperationException",
+            format!("{operation} is not an operation of ECS here; known: {}", known.join(", ")),
+        )
+    })?;
     wire.hub.with(|world| carry_out(world, caller, body))
 }
 
@@ -135,10 +129,7 @@ fn arn_of(world: &World, resource: &str, name: &str) -> String {
     if name.starts_with("arn:") {
         return name.to_owned();
     }
-    format!(
-        "arn:aws:ecs:{}:{}:{resource}/{name}",
-        world.settings.region, world.settings.account
-    )
+    format!("arn:aws:ecs:{}:{}:{resource}/{name}", world.settings.region, world.settings.account)
 }
 
 /// What comes after the last `/`: the name in an ARN, or a name as it is.
@@ -175,10 +166,7 @@ impl Paging {
     /// A page of a list of strings, sorted by themselves.
     fn answer(&self, member: &str, names: Vec<String>, default_size: usize) -> Result<Value, Refusal> {
         let keyed = names.into_iter().map(|name| (name.clone(), name)).collect();
-        Ok(page_answer(
-            member,
-            self.page(keyed, Order::Ascending, default_size)?,
-        ))
+        Ok(page_answer(member, self.page(keyed, Order::Ascending, default_size)?))
     }
 }
 

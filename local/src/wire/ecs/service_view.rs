@@ -68,10 +68,7 @@ pub(super) fn show(world: &World, service: &Service, with_tags: bool) -> Value {
     if let Some(current) = service.deployments.first() {
         let arn = &current.service_deployment_arn;
         shown.insert("currentServiceDeployment".into(), json!(arn));
-        shown.insert(
-            "currentServiceRevisions".into(),
-            current_revisions(world, service),
-        );
+        shown.insert("currentServiceRevisions".into(), current_revisions(world, service));
     }
     if with_tags {
         shown.insert("tags".into(), tags::show(&service.tags));
@@ -93,9 +90,7 @@ fn with_defaults(service: &Service) -> Map<String, Value> {
     for member in ["enableECSManagedTags", "enableExecuteCommand"] {
         shown.entry(member).or_insert_with(|| json!(false));
     }
-    shown
-        .entry("deploymentController")
-        .or_insert_with(|| json!({"type": "ECS"}));
+    shown.entry("deploymentController").or_insert_with(|| json!({"type": "ECS"}));
     shown.entry("platformFamily").or_insert_with(|| json!("Linux"));
     shown
 }
@@ -141,8 +136,7 @@ pub(super) fn load_balancers(list: &[ServiceLoadBalancer]) -> Value {
 
 fn deployments(world: &World, service: &Service) -> Value {
     let each = service.deployments.iter();
-    each.map(|deployment| show_deployment(world, service, deployment))
-        .collect()
+    each.map(|deployment| show_deployment(world, service, deployment)).collect()
 }
 
 fn show_deployment(world: &World, service: &Service, deployment: &Deployment) -> Value {
@@ -181,10 +175,7 @@ pub(super) fn copy_placement(service: &Service, shown: &mut Value) {
     if let Some(network) = service.passed_through.get("networkConfiguration") {
         shown["networkConfiguration"] = network.clone();
     }
-    let version = service
-        .passed_through
-        .get("platformVersion")
-        .and_then(Value::as_str);
+    let version = service.passed_through.get("platformVersion").and_then(Value::as_str);
     shown["platformVersion"] = match version {
         None | Some("LATEST") => PLATFORM_VERSION.into(),
         Some(version) => version.into(),

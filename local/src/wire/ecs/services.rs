@@ -108,10 +108,7 @@ pub(super) fn create(world: &mut World, caller: &Caller, body: &Value) -> Result
     let configuration = request.deployment_configuration;
     let desired_count = count(request.desired_count, "desiredCount")?
         .ok_or_else(|| invalid("The number of desired tasks must be given: desiredCount."))?;
-    let grace = count(
-        request.health_check_grace_period_seconds,
-        "healthCheckGracePeriodSeconds",
-    )?;
+    let grace = count(request.health_check_grace_period_seconds, "healthCheckGracePeriodSeconds")?;
     let service = world.create_service(CreateService {
         cluster: request.cluster,
         name: required(&request.service_name, "serviceName")?.to_owned(),
@@ -120,11 +117,7 @@ pub(super) fn create(world: &mut World, caller: &Caller, body: &Value) -> Result
         minimum_healthy_percent: count(configuration.minimum_healthy_percent, "minimumHealthyPercent")?,
         maximum_percent: count(configuration.maximum_percent, "maximumPercent")?,
         circuit_breaker: read_breaker(configuration.deployment_circuit_breaker)?.flatten(),
-        load_balancers: request
-            .load_balancers
-            .into_iter()
-            .map(read_load_balancer)
-            .collect(),
+        load_balancers: request.load_balancers.into_iter().map(read_load_balancer).collect(),
         health_check_grace_period_seconds: grace.unwrap_or(0),
         tags: tags::read(request.tags)?,
         created_by: caller.arn.clone(),
@@ -141,9 +134,7 @@ pub(super) fn update(world: &mut World, _caller: &Caller, body: &Value) -> Resul
         let wanted: Vec<_> = wanted.into_iter().map(read_load_balancer).collect();
         let service = world.find_service(request.cluster.as_deref(), &name)?;
         if service.is_some_and(|service| service.load_balancers != wanted) {
-            return Err(unsupported(
-                "The load balancers of a service cannot be changed here.",
-            ));
+            return Err(unsupported("The load balancers of a service cannot be changed here."));
         }
     }
     let configuration = request.deployment_configuration;
@@ -180,27 +171,15 @@ fn refuse_what_is_not_built(body: &Value, configuration: &DeploymentConfiguratio
     let uses_alarms = configuration.alarms.as_ref().is_some_and(|alarms| alarms.enable);
     for (refused, what) in [
         (controller != "ECS", format!("Deployment controller {controller}")),
-        (
-            scheduling != "REPLICA",
-            format!("Scheduling strategy {scheduling}"),
-        ),
+        (scheduling != "REPLICA", format!("Scheduling strategy {scheduling}")),
         (strategy != "ROLLING", format!("Deployment strategy {strategy}")),
         (uses_alarms, "A deployment that watches alarms".into()),
+        (!configuration.lifecycle_hooks.is_empty(), "A deployment with lifecycle hooks".into()),
         (
-            !configuration.lifecycle_hooks.is_empty(),
-            "A deployment with lifecycle hooks".into(),
-        ),
-        (
-            configuration
-                .bake_time_in_minutes
-                .is_some_and(|minutes| minutes != 0),
+            configuration.bake_time_in_minutes.is_some_and(|minutes| minutes != 0),
             "A deployment with a bake time".into(),
         ),
-        (
-            body.get("vpcLatticeConfigurations")
-                .is_some_and(|list| list != &json!([])),
-            "VPC Lattice".into(),
-        ),
+        (body.get("vpcLatticeConfigurations").is_some_and(|list| list != &json!([])), "VPC Lattice".into()),
     ] {
         if refused {
             return Err(unsupported(format!("{what} is not built here.")));
@@ -229,9 +208,7 @@ fn read_breaker(breaker: Option<Breaker>) -> Result<Option<Option<CircuitBreaker
                 "BOUNDED_PERCENT" => Threshold::BoundedPercent(value),
                 "UNBOUNDED_PERCENT" => Threshold::UnboundedPercent(value),
                 other => {
-                    return Err(invalid(format!(
-                        "Invalid type of thresholdConfiguration: '{other}'."
-                    )));
+                    return Err(invalid(format!("Invalid type of thresholdConfiguration: '{other}'.")));
                 }
             }
         }
@@ -288,11 +265,7 @@ pub(super) fn describe(world: &mut World, _caller: &Caller, body: &Value) -> Res
     for name in &request.services {
         match world.find_service(request.cluster.as_deref(), name)? {
             Some(service) => found.push(show(world, service, includes_tags(&request.include))),
-            None => failures.push(missing(&arn_of(
-                world,
-                &format!("service/{}", cluster.name),
-                name,
-            ))),
+            None => failures.push(missing(&arn_of(world, &format!("service/{}", cluster.name), name))),
         }
     }
     Ok(json!({"services": found, "failures": failures}))
@@ -315,11 +288,7 @@ pub(super) fn list(world: &mut World, _caller: &Caller, body: &Value) -> Result<
         service.cluster_arn == *cluster
             && service.status != ServiceStatus::Inactive
             && fits_filter(service, "launchType", request.launch_type.as_deref())
-            && fits_filter(
-                service,
-                "schedulingStrategy",
-                request.scheduling_strategy.as_deref(),
-            )
+            && fits_filter(service, "schedulingStrategy", request.scheduling_strategy.as_deref())
     };
     let chosen = world.ecs.services.iter().filter(fits);
     let arns = chosen.map(|service| service.arn.clone()).collect();
@@ -339,9 +308,6 @@ pub(super) fn find<'a>(world: &'a World, cluster: Option<&str>, name: &str) -> R
         resource.split_once('/').map(|(cluster, _)| cluster)
     });
     world.find_service(named, name)?.ok_or_else(|| {
-        Refusal::new(
-            "ServiceNotFoundException",
-            format!("Service not found: {}", last_part(name)),
-        )
+        Refusal::new("ServiceNotFoundException", format!("Service not found: {}", last_part(name)))
     })
 }

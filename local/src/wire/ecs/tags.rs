@@ -27,9 +27,7 @@ pub(super) fn read(list: Vec<Tag>) -> Result<Tags, Refusal> {
 }
 
 pub(super) fn show(tags: &Tags) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({"key": key, "value": value}))
-        .collect()
+    tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -89,10 +89,7 @@ pub(super) fn list(world: &mut World, _caller: &Caller, body: &Value) -> Result<
             (key, definition.arn.clone())
         })
         .collect();
-    Ok(page_answer(
-        "taskDefinitionArns",
-        request.paging.page(keyed, order, 100)?,
-    ))
+    Ok(page_answer("taskDefinitionArns", request.paging.page(keyed, order, 100)?))
 }
 
 pub(super) fn list_families(world: &mut World, _caller: &Caller, body: &Value) -> Result<Value, Refusal> {

@@ -35,31 +35,16 @@ pub(super) fn list(world: &mut World, _caller: &Caller, body: &Value) -> Result<
     }
     // Every task here is on Fargate, which has no container instances.
     let elsewhere = request.container_instance.is_some()
-        || request
-            .launch_type
-            .as_deref()
-            .is_some_and(|launch| launch != "FARGATE");
+        || request.launch_type.as_deref().is_some_and(|launch| launch != "FARGATE");
     let fits = |task: &&Task| {
         !elsewhere
             && task.cluster_arn == *cluster
             && task.desired_status.as_str() == desired
             && service.is_none_or(|arn| task.service_arn.as_ref() == Some(arn))
-            && request
-                .family
-                .as_deref()
-                .is_none_or(|family| family_of(task) == family)
-            && request
-                .started_by
-                .as_ref()
-                .is_none_or(|starter| task.deployment_id.as_ref() == Some(starter))
+            && request.family.as_deref().is_none_or(|family| family_of(task) == family)
+            && request.started_by.as_ref().is_none_or(|starter| task.deployment_id.as_ref() == Some(starter))
     };
-    let arns = world
-        .ecs
-        .tasks
-        .iter()
-        .filter(fits)
-        .map(|task| task.arn.clone())
-        .collect();
+    let arns = world.ecs.tasks.iter().filter(fits).map(|task| task.arn.clone()).collect();
     request.paging.answer("taskArns", arns, 100)
 }
 

@@ -16,11 +16,7 @@ pub(super) fn describe(world: &World, form: &Form) -> Result<Xml, Refusal> {
     if let Some(arn) = balancer {
         find_load_balancer(world, arn)?;
     }
-    all_found(
-        &arns,
-        |arn| all_listeners(world).any(|(_, one)| one.arn == arn),
-        listener_not_found,
-    )?;
+    all_found(&arns, |arn| all_listeners(world).any(|(_, one)| one.arn == arn), listener_not_found)?;
     let chosen = all_listeners(world).filter(|(owner, listener)| {
         arns.contains(&listener.arn.as_str()) || balancer.is_some_and(|arn| owner.arn == arn)
     });
@@ -46,11 +42,7 @@ pub(super) fn describe_rules(world: &World, form: &Form) -> Result<Xml, Refusal>
         return Err(invalid("Either ListenerArn or RuleArns must be given."));
     }
     if let Some(arn) = listener {
-        all_found(
-            &[arn],
-            |arn| all_listeners(world).any(|(_, one)| one.arn == arn),
-            listener_not_found,
-        )?;
+        all_found(&[arn], |arn| all_listeners(world).any(|(_, one)| one.arn == arn), listener_not_found)?;
     }
     all_found(
         &rules,
@@ -77,10 +69,7 @@ pub(super) fn describe_rules(world: &World, form: &Form) -> Result<Xml, Refusal>
 
 /// A listener here has no rule but its default one, so one rule id is enough.
 fn default_rule_arn(listener: &Listener) -> String {
-    format!(
-        "{}/9683b2d02a6cabee",
-        listener.arn.replacen(":listener/", ":listener-rule/", 1)
-    )
+    format!("{}/9683b2d02a6cabee", listener.arn.replacen(":listener/", ":listener-rule/", 1))
 }
 
 fn write_forward(xml: &mut Xml, name: &str, listener: &Listener) {

@@ -18,9 +18,7 @@ pub(super) fn describe(world: &World, form: &Form) -> Result<Xml, Refusal> {
     let is = |target: &Target, (id, port): &(&str, Option<u32>)| {
         target.id == *id && port.is_none_or(|port| port == u32::from(target.port))
     };
-    let unknown = wanted
-        .iter()
-        .filter(|wanted| !group.targets.iter().any(|target| is(target, wanted)));
+    let unknown = wanted.iter().filter(|wanted| !group.targets.iter().any(|target| is(target, wanted)));
     let known = group
         .targets
         .iter()
@@ -29,22 +27,13 @@ pub(super) fn describe(world: &World, form: &Form) -> Result<Xml, Refusal> {
     xml.within("TargetHealthDescriptions", |xml| {
         for target in known {
             let (state, why) = health(group, target);
-            let place = (
-                target.id.as_str(),
-                u32::from(target.port),
-                Some(target.zone.as_str()),
-            );
+            let place = (target.id.as_str(), u32::from(target.port), Some(target.zone.as_str()));
             xml.within("member", |xml| write_target_health(xml, place, state, why));
         }
         for (id, port) in unknown {
-            let why = (
-                "Target.NotRegistered",
-                "Target is not registered to the target group".to_owned(),
-            );
+            let why = ("Target.NotRegistered", "Target is not registered to the target group".to_owned());
             let place = (*id, port.unwrap_or(group.port.into()), None);
-            xml.within("member", |xml| {
-                write_target_health(xml, place, "unused", Some(why))
-            });
+            xml.within("member", |xml| write_target_health(xml, place, "unused", Some(why)));
         }
     });
     Ok(xml)
@@ -56,10 +45,7 @@ fn health(group: &TargetGroup, target: &Target) -> (&'static str, Why) {
     match (target.state, &target.failure) {
         (TargetState::Draining { .. }, _) => (
             "draining",
-            Some((
-                "Target.DeregistrationInProgress",
-                "Target deregistration is in progress".into(),
-            )),
+            Some(("Target.DeregistrationInProgress", "Target deregistration is in progress".into())),
         ),
         _ if group.load_balancer_arns.is_empty() => (
             "unused",
@@ -69,13 +55,9 @@ fn health(group: &TargetGroup, target: &Target) -> (&'static str, Why) {
             )),
         ),
         (TargetState::Healthy, _) => ("healthy", None),
-        (TargetState::Initial, _) => (
-            "initial",
-            Some((
-                "Elb.RegistrationInProgress",
-                "Target registration is in progress".into(),
-            )),
-        ),
+        (TargetState::Initial, _) => {
+            ("initial", Some(("Elb.RegistrationInProgress", "Target registration is in progress".into())))
+        }
         (TargetState::Unhealthy, failure) => {
             let failure = failure.as_ref().unwrap_or(&ProbeFailure::FailedHealthChecks);
             ("unhealthy", Some((failure.code(), failure.description())))

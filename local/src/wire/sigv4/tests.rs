@@ -25,9 +25,7 @@ pub(in crate::wire) fn authorize(
     let mut names: Vec<String> = request.headers.keys().map(ToString::to_string).collect();
     names.sort();
     let canonical = canonical_request(request, &names);
-    let signature = signature(&scope, &date_text, &canonical, secret)
-        .finalize()
-        .into_bytes();
+    let signature = signature(&scope, &date_text, &canonical, secret).finalize().into_bytes();
     format!(
         "{ALGORITHM} Credential={access_key_id}/{}/{region}/{service}/aws4_request, SignedHeaders={}, Signature={}",
         scope.date,
@@ -50,10 +48,7 @@ struct Sample {
 
 impl Sample {
     fn set(mut self, name: &'static str, value: &str) -> Sample {
-        self.headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_str(value).unwrap(),
-        );
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self
     }
 
@@ -63,15 +58,14 @@ impl Sample {
     }
 
     fn verify(&self) -> Result<Verified, AuthError> {
-        let credentials = [
-            ("AKIDOTHER", "other"),
-            ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-        ]
-        .map(|(id, secret)| Credential {
-            access_key_id: id.into(),
-            secret_access_key: secret.into(),
-            caller: Caller::user("123456789012", id),
-        });
+        let credentials =
+            [("AKIDOTHER", "other"), ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")].map(
+                |(id, secret)| Credential {
+                    access_key_id: id.into(),
+                    secret_access_key: secret.into(),
+                    caller: Caller::user("123456789012", id),
+                },
+            );
         let signed = Signed {
             method: self.method,
             path: self.path,
@@ -102,10 +96,7 @@ fn bare(method: &'static str, path: &'static str, query: &str) -> Sample {
 
 fn describe_services() -> Sample {
     let mut sample = bare("POST", "/", "")
-        .set(
-            "x-amz-target",
-            "AmazonEC2ContainerServiceV20141113.DescribeServices",
-        )
+        .set("x-amz-target", "AmazonEC2ContainerServiceV20141113.DescribeServices")
         .set("content-type", "application/x-amz-json-1.1")
         .set("x-amz-date", "20261121T080000Z")
         .set(
@@ -209,16 +200,10 @@ fn any_change_to_what_was_signed_is_noticed() {
         good.clone().set("x-amz-target", target),
         good.clone().set("host", "127.0.0.1:4567"),
         good.clone().set("x-amz-date", "20261121T080001Z"),
-        good.clone()
-            .set("authorization", &authorization.replace("/ecs/", "/ecr/")),
-        good.clone()
-            .set("authorization", &authorization.replace("45a9d9", "45a9d8")),
-        good.clone()
-            .set("authorization", &authorization.replace("45a9d9", "")),
-        good.clone().set(
-            "authorization",
-            &authorization.replace("AKIDEXAMPLE", "AKIDOTHER"),
-        ),
+        good.clone().set("authorization", &authorization.replace("/ecs/", "/ecr/")),
+        good.clone().set("authorization", &authorization.replace("45a9d9", "45a9d8")),
+        good.clone().set("authorization", &authorization.replace("45a9d9", "")),
+        good.clone().set("authorization", &authorization.replace("AKIDEXAMPLE", "AKIDOTHER")),
     ];
     for (number, sample) in changed.iter().enumerate() {
         let refusal = sample.refusal();
@@ -235,17 +220,10 @@ fn any_change_to_what_was_signed_is_noticed() {
 fn headers_that_steer_the_service_must_be_signed() {
     let unsigned = describe_services().set("x-amz-something", "1").refusal();
     assert_eq!(unsigned.code, "InvalidSignatureException");
-    assert!(
-        unsigned.message.contains("'x-amz-something' must be"),
-        "{}",
-        unsigned.message
-    );
+    assert!(unsigned.message.contains("'x-amz-something' must be"), "{}", unsigned.message);
 
     let sample = describe_services();
-    let without_host = sample.headers["authorization"]
-        .to_str()
-        .unwrap()
-        .replace("host;", "");
+    let without_host = sample.headers["authorization"].to_str().unwrap().replace("host;", "");
     let refusal = sample.set("authorization", &without_host).refusal();
     assert!(refusal.message.contains("'host' must be"), "{}", refusal.message);
 }
@@ -256,24 +234,12 @@ fn who_is_not_known_or_says_nothing_is_refused() {
     nobody.headers.remove("authorization");
     assert_eq!(nobody.refusal().code, "MissingAuthenticationTokenException");
     let query = nobody.verify().unwrap_err().refusal(Protocol::Query);
-    assert_eq!(
-        (query.code, query.http_status),
-        ("MissingAuthenticationToken", 403)
-    );
-    assert_eq!(
-        nobody.set("authorization", "Basic QVdTOng=").verify(),
-        Err(AuthError::Missing)
-    );
+    assert_eq!((query.code, query.http_status), ("MissingAuthenticationToken", 403));
+    assert_eq!(nobody.set("authorization", "Basic QVdTOng=").verify(), Err(AuthError::Missing));
 
     let sample = describe_services();
-    let stranger = sample.headers["authorization"]
-        .to_str()
-        .unwrap()
-        .replace("AKIDEXAMPLE", "AKIDNOBODY");
-    assert_eq!(
-        sample.set("authorization", &stranger).refusal().code,
-        "UnrecognizedClientException"
-    );
+    let stranger = sample.headers["authorization"].to_str().unwrap().replace("AKIDEXAMPLE", "AKIDNOBODY");
+    assert_eq!(sample.set("authorization", &stranger).refusal().code, "UnrecognizedClientException");
 }
 
 #[test]
@@ -284,11 +250,7 @@ fn half_a_signature_is_incomplete() {
         format!("{SCOPE}ecs, SignedHeaders=host, Signature=00"),
     ] {
         let sample = describe_services().set("authorization", &authorization);
-        assert_eq!(
-            sample.refusal().code,
-            "IncompleteSignatureException",
-            "{authorization}"
-        );
+        assert_eq!(sample.refusal().code, "IncompleteSignatureException", "{authorization}");
     }
     let bad_date = describe_services().set("x-amz-date", "2026-11-21");
     assert_eq!(bad_date.refusal().code, "IncompleteSignatureException");
@@ -315,11 +277,7 @@ fn five_minutes_either_way_and_no_more() {
         ),
     ] {
         let result = describe_services().at(now).verify();
-        assert_eq!(
-            result.err().map(|error| error.to_string()).as_deref(),
-            message,
-            "{now}"
-        );
+        assert_eq!(result.err().map(|error| error.to_string()).as_deref(), message, "{now}");
     }
 }
 
@@ -330,16 +288,9 @@ fn the_scope_must_be_of_this_region_and_day() {
     assert!(elsewhere.refusal().message.contains("valid region"));
 
     let sample = describe_services();
-    let other_day = sample.headers["authorization"]
-        .to_str()
-        .unwrap()
-        .replace("/20261121/", "/20261120/");
+    let other_day = sample.headers["authorization"].to_str().unwrap().replace("/20261121/", "/20261120/");
     assert!(
-        sample
-            .set("authorization", &other_day)
-            .refusal()
-            .message
-            .starts_with("Date in Credential scope")
+        sample.set("authorization", &other_day).refusal().message.starts_with("Date in Credential scope")
     );
 }
 

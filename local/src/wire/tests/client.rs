@@ -76,25 +76,14 @@ impl Place {
         };
         let blobs_folder = tempfile::tempdir().unwrap();
         let blobs = BlobStore::new(blobs_folder.path()).unwrap();
-        let mut wire = Wire::new(
-            hub,
-            vec![credential],
-            "http://127.0.0.1:1".into(),
-            "password".into(),
-            blobs,
-        );
+        let mut wire =
+            Wire::new(hub, vec![credential], "http://127.0.0.1:1".into(), "password".into(), blobs);
         let calls = wire.record_calls();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let app = router(wire.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Place {
-            wire,
-            calls,
-            host,
-            effects,
-            _blobs_folder: blobs_folder,
-        }
+        Place { wire, calls, host, effects, _blobs_folder: blobs_folder }
     }
 
     /// The next effects of a kind, while time goes on.
@@ -125,10 +114,7 @@ impl Place {
     }
 
     pub(in crate::wire) async fn json(&self, service: &str, target: &str, body: &str) -> Answer {
-        let headers = [
-            ("x-amz-target", target),
-            ("content-type", "application/x-amz-json-1.1"),
-        ];
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
         self.signed(service, &headers, body).await
     }
 
@@ -144,31 +130,18 @@ impl Place {
     async fn signed(&self, service: &str, headers: &[(&'static str, &str)], body: &str) -> Answer {
         let date = Hub::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut map = HeaderMap::new();
-        for (name, value) in headers
-            .iter()
-            .chain(&[("host", self.host.as_str()), ("x-amz-date", &date)])
-        {
-            map.insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
-            );
+        for (name, value) in headers.iter().chain(&[("host", self.host.as_str()), ("x-amz-date", &date)]) {
+            map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let signed = Signed {
-            method: "POST",
-            path: "/",
-            query: "",
-            headers: &map,
-            body: body.as_bytes(),
-        };
+        let signed = Signed { method: "POST", path: "/", query: "", headers: &map, body: body.as_bytes() };
         let authorization = authorize(&signed, KEY, "eu-central-1", service);
         map.insert("authorization", authorization.parse().unwrap());
         self.send(map, body.as_bytes().to_vec()).await
     }
 
     pub(in crate::wire) async fn send(&self, headers: HeaderMap, body: Vec<u8>) -> Answer {
-        let mut request = Request::post(format!("http://{}/", self.host))
-            .body(Full::new(Bytes::from(body)))
-            .unwrap();
+        let mut request =
+            Request::post(format!("http://{}/", self.host)).body(Full::new(Bytes::from(body))).unwrap();
         request.headers_mut().extend(headers);
         let client = Client::builder(TokioExecutor::new()).build_http();
         let response = client.request(request).await.unwrap();

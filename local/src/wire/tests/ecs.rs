@@ -29,10 +29,7 @@ fn document(family: &str) -> Value {
 }
 
 async fn with_service(place: &Place) -> Value {
-    place
-        .ecs("RegisterTaskDefinition", &document("game"))
-        .await
-        .granted();
+    place.ecs("RegisterTaskDefinition", &document("game")).await.granted();
     let request = json!({
         "serviceName": "game",
         "taskDefinition": "game",
@@ -53,12 +50,7 @@ async fn with_service(place: &Place) -> Value {
 }
 
 async fn described(place: &Place) -> Value {
-    let answer = place
-        .ecs(
-            "DescribeServices",
-            &json!({"services": ["game"], "include": ["TAGS"]}),
-        )
-        .await;
+    let answer = place.ecs("DescribeServices", &json!({"services": ["game"], "include": ["TAGS"]})).await;
     answer.granted()["services"][0].clone()
 }
 
@@ -79,10 +71,7 @@ fn start_tasks(place: &Place, effects: Vec<Effect>) {
 #[tokio::test]
 async fn a_task_definition_comes_back_as_it_was_registered() {
     let place = place().await;
-    let registered = place
-        .ecs("RegisterTaskDefinition", &document("game"))
-        .await
-        .granted();
+    let registered = place.ecs("RegisterTaskDefinition", &document("game")).await.granted();
     assert_eq!(registered["taskDefinition"]["revision"], 1);
     assert_eq!(registered["tags"], document("game")["tags"]);
 
@@ -92,47 +81,27 @@ async fn a_task_definition_comes_back_as_it_was_registered() {
     let definition = &described["taskDefinition"];
     assert_eq!(definition["invented"], json!({"by": "tomorrow"}));
     assert!(definition.get("tags").is_none());
-    assert_eq!(
-        definition["registeredBy"],
-        "arn:aws:iam::123456789012:user/tester"
-    );
+    assert_eq!(definition["registeredBy"], "arn:aws:iam::123456789012:user/tester");
 
-    let bare = place
-        .ecs("DescribeTaskDefinition", &json!({"taskDefinition": "game:1"}))
-        .await
-        .granted();
+    let bare = place.ecs("DescribeTaskDefinition", &json!({"taskDefinition": "game:1"})).await.granted();
     assert!(bare.get("tags").is_none());
-    let (code, message) = place
-        .ecs("DescribeTaskDefinition", &json!({"taskDefinition": "x"}))
-        .await
-        .refused();
-    assert_eq!(
-        (code.as_str(), message.as_str()),
-        ("ClientException", "Unable to describe task definition.")
-    );
+    let (code, message) =
+        place.ecs("DescribeTaskDefinition", &json!({"taskDefinition": "x"})).await.refused();
+    assert_eq!((code.as_str(), message.as_str()), ("ClientException", "Unable to describe task definition."));
 }
 
 #[tokio::test]
 async fn task_definitions_are_listed_by_family_number_and_status() {
     let place = place().await;
     for family in ["game", "game-2", "api", "game"] {
-        place
-            .ecs("RegisterTaskDefinition", &document(family))
-            .await
-            .granted();
+        place.ecs("RegisterTaskDefinition", &document(family)).await.granted();
     }
-    place
-        .ecs("DeregisterTaskDefinition", &json!({"taskDefinition": "api:1"}))
-        .await
-        .granted();
+    place.ecs("DeregisterTaskDefinition", &json!({"taskDefinition": "api:1"})).await.granted();
     let arn = |name: &str| format!("arn:aws:ecs:eu-central-1:123456789012:task-definition/{name}");
     for (request, expected) in [
         (json!({}), vec!["game:1", "game:2", "game-2:1"]),
         (json!({"familyPrefix": "game"}), vec!["game:1", "game:2"]),
-        (
-            json!({"familyPrefix": "game", "sort": "DESC", "maxResults": 1}),
-            vec!["game:2"],
-        ),
+        (json!({"familyPrefix": "game", "sort": "DESC", "maxResults": 1}), vec!["game:2"]),
         (json!({"status": "INACTIVE"}), vec!["api:1"]),
     ] {
         let listed = place.ecs("ListTaskDefinitions", &request).await.granted();
@@ -155,15 +124,8 @@ async fn task_definitions_are_listed_by_family_number_and_status() {
         pages.push(page["families"][0].clone());
         token = page["nextToken"].clone();
     }
-    assert_eq!(
-        (json!(pages), token),
-        (json!(["api", "game", "game-2"]), Value::Null)
-    );
-    for bad in [
-        json!({"nextToken": "?"}),
-        json!({"maxResults": 0}),
-        json!({"maxResults": 101}),
-    ] {
+    assert_eq!((json!(pages), token), (json!(["api", "game", "game-2"]), Value::Null));
+    for bad in [json!({"nextToken": "?"}), json!({"maxResults": 0}), json!({"maxResults": 101})] {
         let (code, _) = place.ecs("ListTaskDefinitions", &bad).await.refused();
         assert_eq!(code, "InvalidParameterException", "{bad}");
     }
@@ -183,10 +145,7 @@ async fn a_service_is_shown_with_what_was_asked_and_what_ecs_fills_in() {
         ("launchType", json!("FARGATE")),
         ("schedulingStrategy", json!("REPLICA")),
         ("deploymentController", json!({"type": "ECS"})),
-        (
-            "networkConfiguration",
-            json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}}),
-        ),
+        ("networkConfiguration", json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}})),
         ("createdBy", json!("arn:aws:iam::123456789012:user/tester")),
         ("tags", json!([{"key": "pushboat:repository", "value": "game"}])),
         ("loadBalancers", json!([])),
@@ -212,10 +171,7 @@ async fn a_service_is_shown_with_what_was_asked_and_what_ecs_fills_in() {
     assert_eq!(deployment["status"], "PRIMARY");
     assert_eq!(deployment["rolloutState"], "IN_PROGRESS");
     assert!(service["createdAt"].is_f64());
-    let bare = place
-        .ecs("DescribeServices", &json!({"services": [GAME]}))
-        .await
-        .granted();
+    let bare = place.ecs("DescribeServices", &json!({"services": [GAME]})).await.granted();
     assert!(bare["services"][0].get("tags").is_none());
 }
 
@@ -229,19 +185,13 @@ async fn an_update_changes_only_what_it_names() {
     let after = described(&place).await;
     assert_eq!(after["desiredCount"], 3);
     assert_eq!(after["taskDefinition"], before["taskDefinition"]);
-    assert_eq!(
-        after["deploymentConfiguration"],
-        before["deploymentConfiguration"]
-    );
+    assert_eq!(after["deploymentConfiguration"], before["deploymentConfiguration"]);
     assert_eq!(after["deployments"].as_array().unwrap().len(), 1);
 
     let off = json!({"service": "game", "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": false, "rollback": false}}});
     place.ecs("UpdateService", &off).await.granted();
     let configuration = described(&place).await["deploymentConfiguration"].clone();
-    assert_eq!(
-        configuration["deploymentCircuitBreaker"],
-        json!({"enable": false, "rollback": false})
-    );
+    assert_eq!(configuration["deploymentCircuitBreaker"], json!({"enable": false, "rollback": false}));
     assert_eq!(configuration["minimumHealthyPercent"], 50);
 }
 
@@ -262,35 +212,19 @@ async fn what_would_not_happen_is_refused() {
             json!({"service": "game", "loadBalancers": [{"targetGroupArn": "t", "containerName": "game", "containerPort": 1}]}),
             "UnsupportedFeatureException",
         ),
-        (
-            json!({"service": "game", "desiredCount": -1}),
-            "InvalidParameterException",
-        ),
+        (json!({"service": "game", "desiredCount": -1}), "InvalidParameterException"),
         (json!({"desiredCount": 1}), "InvalidParameterException"),
-        (
-            json!({"service": "other", "desiredCount": 1}),
-            "ServiceNotFoundException",
-        ),
-        (
-            json!({"service": "game", "cluster": "other"}),
-            "ClusterNotFoundException",
-        ),
+        (json!({"service": "other", "desiredCount": 1}), "ServiceNotFoundException"),
+        (json!({"service": "game", "cluster": "other"}), "ClusterNotFoundException"),
     ] {
-        assert_eq!(
-            place.ecs("UpdateService", &request).await.refused().0,
-            code,
-            "{request}"
-        );
+        assert_eq!(place.ecs("UpdateService", &request).await.refused().0, code, "{request}");
     }
 }
 
 #[tokio::test]
 async fn missing_records_are_failures_not_errors() {
     let place = place().await;
-    let services = place
-        .ecs("DescribeServices", &json!({"services": ["none"]}))
-        .await
-        .granted();
+    let services = place.ecs("DescribeServices", &json!({"services": ["none"]})).await.granted();
     assert_eq!(
         services,
         json!({
@@ -301,28 +235,17 @@ async fn missing_records_are_failures_not_errors() {
             }],
         })
     );
-    let clusters = place
-        .ecs("DescribeClusters", &json!({"clusters": ["none", "default"]}))
-        .await
-        .granted();
+    let clusters = place.ecs("DescribeClusters", &json!({"clusters": ["none", "default"]})).await.granted();
     assert_eq!(clusters["failures"][0]["reason"], "MISSING");
     assert_eq!(clusters["clusters"][0]["clusterName"], "default");
-    let tasks = place
-        .ecs("DescribeTasks", &json!({"tasks": ["0123"]}))
-        .await
-        .granted();
+    let tasks = place.ecs("DescribeTasks", &json!({"tasks": ["0123"]})).await.granted();
     assert_eq!(tasks["failures"][0]["reason"], "MISSING");
     let arn = "arn:aws:ecs:eu-central-1:123456789012:service-revision/default/game/1";
-    let revisions = place
-        .ecs("DescribeServiceRevisions", &json!({"serviceRevisionArns": [arn]}))
-        .await
-        .granted();
+    let revisions =
+        place.ecs("DescribeServiceRevisions", &json!({"serviceRevisionArns": [arn]})).await.granted();
     assert_eq!(revisions["failures"][0], json!({"arn": arn, "reason": "MISSING"}));
     let many: Vec<String> = (0..11).map(|number| number.to_string()).collect();
-    let (code, _) = place
-        .ecs("DescribeServices", &json!({"services": many}))
-        .await
-        .refused();
+    let (code, _) = place.ecs("DescribeServices", &json!({"services": many})).await.refused();
     assert_eq!(code, "InvalidParameterException");
 }
 
@@ -334,29 +257,18 @@ async fn tags_are_put_listed_and_removed() {
     place.ecs("TagResource", &request).await.granted();
     let remove = json!({"resourceArn": GAME, "tagKeys": ["pushboat:repository"]});
     place.ecs("UntagResource", &remove).await.granted();
-    let listed = place
-        .ecs("ListTagsForResource", &json!({"resourceArn": GAME}))
-        .await
-        .granted();
-    assert_eq!(
-        listed["tags"],
-        json!([{"key": "a", "value": "1"}, {"key": "b", "value": ""}])
-    );
+    let listed = place.ecs("ListTagsForResource", &json!({"resourceArn": GAME})).await.granted();
+    assert_eq!(listed["tags"], json!([{"key": "a", "value": "1"}, {"key": "b", "value": ""}]));
     let twice =
         json!({"resourceArn": GAME, "tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]});
-    assert_eq!(
-        place.ecs("TagResource", &twice).await.refused().0,
-        "InvalidParameterException"
-    );
+    assert_eq!(place.ecs("TagResource", &twice).await.refused().0, "InvalidParameterException");
 }
 
 #[tokio::test]
 async fn a_roll_out_is_seen_in_tasks_deployments_and_revisions() {
     let mut place = place().await;
     with_service(&place).await;
-    let started = place
-        .effects_until(2, |effect| matches!(effect, Effect::StartTask(_)))
-        .await;
+    let started = place.effects_until(2, |effect| matches!(effect, Effect::StartTask(_))).await;
     start_tasks(&place, started);
     for _ in 0..200 {
         if described(&place).await["deployments"][0]["rolloutState"] == "COMPLETED" {
@@ -368,25 +280,13 @@ async fn a_roll_out_is_seen_in_tasks_deployments_and_revisions() {
     assert_eq!(service["runningCount"], 2);
     assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED");
 
-    let listed = place
-        .ecs("ListTasks", &json!({"serviceName": "game"}))
-        .await
-        .granted();
-    let tasks = place
-        .ecs("DescribeTasks", &json!({"tasks": listed["taskArns"]}))
-        .await
-        .granted();
+    let listed = place.ecs("ListTasks", &json!({"serviceName": "game"})).await.granted();
+    let tasks = place.ecs("DescribeTasks", &json!({"tasks": listed["taskArns"]})).await.granted();
     let task = &tasks["tasks"][0];
     assert_eq!(tasks["tasks"].as_array().unwrap().len(), 2);
-    assert_eq!(
-        (&task["lastStatus"], &task["cpu"]),
-        (&json!("RUNNING"), &json!("256"))
-    );
+    assert_eq!((&task["lastStatus"], &task["cpu"]), (&json!("RUNNING"), &json!("256")));
     assert_eq!(task["startedBy"], service["deployments"][0]["id"]);
-    assert_eq!(
-        task["containers"][0]["imageDigest"],
-        format!("sha256:{}", "a".repeat(64))
-    );
+    assert_eq!(task["containers"][0]["imageDigest"], format!("sha256:{}", "a".repeat(64)));
     for (filter, count) in [
         (json!({"family": "game"}), 2),
         (json!({"family": "gam"}), 0),
@@ -398,10 +298,7 @@ async fn a_roll_out_is_seen_in_tasks_deployments_and_revisions() {
     }
 
     let listed = place
-        .ecs(
-            "ListServiceDeployments",
-            &json!({"service": GAME, "status": ["SUCCESSFUL"]}),
-        )
+        .ecs("ListServiceDeployments", &json!({"service": GAME, "status": ["SUCCESSFUL"]}))
         .await
         .granted();
     let brief = &listed["serviceDeployments"][0];
@@ -423,10 +320,7 @@ async fn a_roll_out_is_seen_in_tasks_deployments_and_revisions() {
         }])
     );
     let stop = json!({"serviceDeploymentArn": brief["serviceDeploymentArn"]});
-    assert_eq!(
-        place.ecs("StopServiceDeployment", &stop).await.refused().0,
-        "ConflictException"
-    );
+    assert_eq!(place.ecs("StopServiceDeployment", &stop).await.refused().0, "ConflictException");
     let none = json!({"service": GAME, "createdAt": {"before": 1.0}});
     let listed = place.ecs("ListServiceDeployments", &none).await.granted();
     assert_eq!(listed["serviceDeployments"], json!([]));
@@ -438,10 +332,7 @@ async fn a_failed_roll_out_says_what_happened() {
     with_service(&place).await;
     let mut failed = 0;
     while failed < 4 {
-        for effect in place
-            .effects_until(1, |effect| matches!(effect, Effect::StartTask(_)))
-            .await
-        {
+        for effect in place.effects_until(1, |effect| matches!(effect, Effect::StartTask(_))).await {
             let Effect::StartTask(task) = effect else { continue };
             place.wire.hub.report(Report::TaskFailedToStart {
                 task_arn: task.task_arn,
@@ -455,10 +346,7 @@ async fn a_failed_roll_out_says_what_happened() {
     let deployment = &service["deployments"][0];
     assert_eq!(deployment["rolloutState"], "FAILED");
     assert_eq!(deployment["failedTasks"], 4);
-    let listed = place
-        .ecs("ListServiceDeployments", &json!({"service": "game"}))
-        .await
-        .granted();
+    let listed = place.ecs("ListServiceDeployments", &json!({"service": "game"})).await.granted();
     let arn = &listed["serviceDeployments"][0]["serviceDeploymentArn"];
     let request = json!({"serviceDeploymentArns": [arn]});
     let shown =
@@ -467,26 +355,11 @@ async fn a_failed_roll_out_says_what_happened() {
         shown["deploymentCircuitBreaker"],
         json!({"status": "TRIGGERED", "failureCount": 4, "threshold": 4})
     );
-    assert!(
-        shown["statusReason"]
-            .as_str()
-            .unwrap()
-            .contains("circuit breaker"),
-        "{shown}"
-    );
+    assert!(shown["statusReason"].as_str().unwrap().contains("circuit breaker"), "{shown}");
 
-    let stopped = place
-        .ecs("ListTasks", &json!({"desiredStatus": "STOPPED"}))
-        .await
-        .granted();
-    let tasks = place
-        .ecs("DescribeTasks", &json!({"tasks": stopped["taskArns"]}))
-        .await
-        .granted();
+    let stopped = place.ecs("ListTasks", &json!({"desiredStatus": "STOPPED"})).await.granted();
+    let tasks = place.ecs("DescribeTasks", &json!({"tasks": stopped["taskArns"]})).await.granted();
     let task = &tasks["tasks"][0];
     assert_eq!(task["stopCode"], "TaskFailedToStart");
-    assert_eq!(
-        task["containers"][0]["reason"],
-        "CannotPullContainerError: no such image"
-    );
+    assert_eq!(task["containers"][0]["reason"], "CannotPullContainerError: no such image");
 }

@@ -34,40 +34,22 @@ async fn load_balancers_are_listed_in_pages_and_missed_by_name() {
     assert_eq!(first.element("LoadBalancerName"), "one");
     assert_eq!(first.element("CreatedTime"), "2026-11-21T08:00:00.000Z");
     let marker = first.element("NextMarker");
-    let second = place
-        .elb(&format!(
-            "Action=DescribeLoadBalancers&PageSize=1&Marker={marker}"
-        ))
-        .await;
+    let second = place.elb(&format!("Action=DescribeLoadBalancers&PageSize=1&Marker={marker}")).await;
     assert_eq!(second.element("LoadBalancerName"), "two&amp;&lt;");
     assert_eq!(second.element("NextMarker"), "");
 
-    let missing = place
-        .elb("Action=DescribeLoadBalancers&Names.member.1=three")
-        .await;
-    assert_eq!(
-        (missing.status, missing.element("Code")),
-        (400, "LoadBalancerNotFound")
-    );
+    let missing = place.elb("Action=DescribeLoadBalancers&Names.member.1=three").await;
+    assert_eq!((missing.status, missing.element("Code")), (400, "LoadBalancerNotFound"));
     let health = place.elb("Action=DescribeTargetHealth&TargetGroupArn=x").await;
     assert_eq!(health.element("Code"), "TargetGroupNotFound");
 
     let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/one/1/2";
-    let rules = place
-        .elb(&format!("Action=DescribeRules&ListenerArn={arn}"))
-        .await;
-    assert_eq!(
-        (rules.element("IsDefault"), rules.element("Priority")),
-        ("true", "default")
-    );
+    let rules = place.elb(&format!("Action=DescribeRules&ListenerArn={arn}")).await;
+    assert_eq!((rules.element("IsDefault"), rules.element("Priority")), ("true", "default"));
     let rule = rules.element("RuleArn");
-    let same = place
-        .elb(&format!("Action=DescribeRules&RuleArns.member.1={rule}"))
-        .await;
+    let same = place.elb(&format!("Action=DescribeRules&RuleArns.member.1={rule}")).await;
     assert_eq!(same.element("RuleArn"), rule);
-    let tags = place
-        .elb(&format!("Action=DescribeTags&ResourceArns.member.1={arn}"))
-        .await;
+    let tags = place.elb(&format!("Action=DescribeTags&ResourceArns.member.1={arn}")).await;
     assert_eq!(tags.element("ResourceArn"), arn);
 }
 
@@ -98,9 +80,7 @@ async fn with_target(place: &mut Place) -> String {
         "loadBalancers": [{"targetGroupArn": group, "containerName": "game", "containerPort": 8080}],
     });
     place.ecs("CreateService", &service).await.granted();
-    let started = place
-        .effects_until(1, |effect| matches!(effect, Effect::StartTask(_)))
-        .await;
+    let started = place.effects_until(1, |effect| matches!(effect, Effect::StartTask(_))).await;
     let [Effect::StartTask(task)] = &started[..] else {
         panic!("{started:?}");
     };
@@ -140,10 +120,7 @@ async fn target_health_is_told_in_the_words_of_elb() {
         assert_eq!(answer.element("Port"), "40000");
         seen.push(words.join("|"));
     }
-    place
-        .ecs("UpdateService", &json!({"service": "game", "desiredCount": 0}))
-        .await
-        .granted();
+    place.ecs("UpdateService", &json!({"service": "game", "desiredCount": 0})).await.granted();
     let draining = place.elb(&request).await;
     seen.push(["State", "Reason"].map(|name| draining.element(name)).join("|"));
     assert_eq!(
@@ -157,15 +134,8 @@ async fn target_health_is_told_in_the_words_of_elb() {
             "draining|Target.DeregistrationInProgress",
         ]
     );
-    let other = place
-        .elb(&format!(
-            "{request}&Targets.member.1.Id=10.0.0.1&Targets.member.1.Port=1"
-        ))
-        .await;
-    assert_eq!(
-        (other.element("State"), other.element("Reason")),
-        ("unused", "Target.NotRegistered")
-    );
+    let other = place.elb(&format!("{request}&Targets.member.1.Id=10.0.0.1&Targets.member.1.Port=1")).await;
+    assert_eq!((other.element("State"), other.element("Reason")), ("unused", "Target.NotRegistered"));
 }
 
 #[tokio::test]
@@ -182,15 +152,9 @@ async fn a_target_group_is_shown_with_its_checks_and_attributes() {
     ] {
         assert_eq!(shown.element(name), expected, "{name}");
     }
-    let attributes = place
-        .elb(&format!(
-            "Action=DescribeTargetGroupAttributes&TargetGroupArn={group}"
-        ))
-        .await;
+    let attributes = place.elb(&format!("Action=DescribeTargetGroupAttributes&TargetGroupArn={group}")).await;
     assert_eq!(attributes.element("Key"), "deregistration_delay.timeout_seconds");
     assert_eq!(attributes.element("Value"), "60");
-    let missing = place
-        .elb("Action=DescribeTargetGroups&Names.member.1=other")
-        .await;
+    let missing = place.elb("Action=DescribeTargetGroups&Names.member.1=other").await;
     assert_eq!(missing.element("Code"), "TargetGroupNotFound");
 }

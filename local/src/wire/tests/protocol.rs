@@ -9,12 +9,7 @@ use super::Place;
 use crate::wire::{Fault, FaultKind};
 
 fn fault(service: &str, operation: &str, remaining: u32, kind: FaultKind) -> Fault {
-    Fault {
-        service: service.into(),
-        operation: operation.into(),
-        remaining,
-        kind,
-    }
+    Fault { service: service.into(), operation: operation.into(), remaining, kind }
 }
 
 #[tokio::test]
@@ -22,9 +17,7 @@ async fn every_answer_says_when_and_which() {
     let place = Place::start().await;
     let mut ids = Vec::new();
     for answer in [
-        place
-            .query("sts", "Action=GetCallerIdentity&Version=2011-06-15")
-            .await,
+        place.query("sts", "Action=GetCallerIdentity&Version=2011-06-15").await,
         place.ecs("ListClusters", &json!({})).await,
         place.ecs("Nonsense", &json!({})).await,
         place.send(HeaderMap::new(), Vec::new()).await,
@@ -41,9 +34,7 @@ async fn every_answer_says_when_and_which() {
 #[tokio::test]
 async fn sts_names_the_caller() {
     let place = Place::start().await;
-    let answer = place
-        .query("sts", "Action=GetCallerIdentity&Version=2011-06-15")
-        .await;
+    let answer = place.query("sts", "Action=GetCallerIdentity&Version=2011-06-15").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), "text/xml");
     assert_eq!(answer.element("Arn"), "arn:aws:iam::123456789012:user/tester");
@@ -54,13 +45,8 @@ async fn sts_names_the_caller() {
 #[tokio::test]
 async fn without_a_signature_nothing_is_answered() {
     let place = Place::start().await;
-    let xml = place
-        .send(HeaderMap::new(), b"Action=GetCallerIdentity".to_vec())
-        .await;
-    assert_eq!(
-        (xml.status, xml.element("Code")),
-        (403, "MissingAuthenticationToken")
-    );
+    let xml = place.send(HeaderMap::new(), b"Action=GetCallerIdentity".to_vec()).await;
+    assert_eq!((xml.status, xml.element("Code")), (403, "MissingAuthenticationToken"));
 
     let mut headers = HeaderMap::new();
     let target = "AmazonEC2ContainerServiceV20141113.ListClusters";
@@ -69,10 +55,7 @@ async fn without_a_signature_nothing_is_answered() {
     assert_eq!(answer.status, 400);
     assert_eq!(
         answer.refused(),
-        (
-            "MissingAuthenticationTokenException".into(),
-            "Missing Authentication Token".into()
-        )
+        ("MissingAuthenticationTokenException".into(), "Missing Authentication Token".into())
     );
     assert!(place.calls.lock().unwrap().is_empty());
 }
@@ -85,10 +68,7 @@ async fn a_signature_for_one_service_does_not_open_another() {
     assert_eq!(code, "InvalidSignatureException");
     assert!(message.contains("correct service: 'ecs'"), "{message}");
     let answer = place.query("ecs", "Action=DescribeLoadBalancers").await;
-    assert_eq!(
-        (answer.status, answer.element("Code")),
-        (403, "SignatureDoesNotMatch")
-    );
+    assert_eq!((answer.status, answer.element("Code")), (403, "SignatureDoesNotMatch"));
 }
 
 #[tokio::test]
@@ -96,16 +76,10 @@ async fn what_is_not_built_says_what_is() {
     let place = Place::start().await;
     let (code, message) = place.ecs("CreateDaemon", &json!({})).await.refused();
     assert_eq!(code, "UnknownOperationException");
-    assert!(
-        message.contains("CreateDaemon") && message.contains("UpdateService"),
-        "{message}"
-    );
+    assert!(message.contains("CreateDaemon") && message.contains("UpdateService"), "{message}");
     let (code, _) = place.json("ecs", "Other_20200101.Get", "{}").await.refused();
     assert_eq!(code, "UnknownOperationException");
-    let (code, _) = place
-        .ecs("RunTask", &json!({"taskDefinition": "x"}))
-        .await
-        .refused();
+    let (code, _) = place.ecs("RunTask", &json!({"taskDefinition": "x"})).await.refused();
     assert_eq!(code, "UnsupportedFeatureException");
 
     let answer = place.elb("Action=CreateRule").await;
@@ -118,13 +92,7 @@ async fn what_is_not_built_says_what_is() {
 async fn what_is_not_json_is_refused() {
     let place = Place::start().await;
     let target = "AmazonEC2ContainerServiceV20141113.DescribeServices";
-    for body in [
-        "{",
-        "[]",
-        "\"x\"",
-        r#"{"services":"game"}"#,
-        r#"{"services":[1]}"#,
-    ] {
+    for body in ["{", "[]", "\"x\"", r#"{"services":"game"}"#, r#"{"services":[1]}"#] {
         let (code, _) = place.json("ecs", target, body).await.refused();
         assert_eq!(code, "SerializationException", "{body}");
     }
@@ -138,19 +106,12 @@ async fn faults_meet_the_calls_they_are_meant_for() {
     place.wire.faults.lock().unwrap().extend([
         fault("ecs", "ListClusters", 2, FaultKind::Throttle),
         fault("ecs", "ListClusters", 1, FaultKind::ServerError),
-        fault(
-            "elasticloadbalancing",
-            "DescribeLoadBalancers",
-            1,
-            FaultKind::Throttle,
-        ),
+        fault("elasticloadbalancing", "DescribeLoadBalancers", 1, FaultKind::Throttle),
         fault("sts", "GetCallerIdentity", 1, FaultKind::Delay(60)),
     ]);
-    for (status, code) in [
-        (400, "ThrottlingException"),
-        (400, "ThrottlingException"),
-        (500, "ServerException"),
-    ] {
+    for (status, code) in
+        [(400, "ThrottlingException"), (400, "ThrottlingException"), (500, "ServerException")]
+    {
         let answer = place.ecs("ListClusters", &json!({})).await;
         assert_eq!((answer.status, answer.refused().0.as_str()), (status, code));
     }
@@ -169,10 +130,7 @@ async fn calls_are_recorded_with_who_and_what() {
     place.ecs("ListClusters", &json!({})).await.granted();
     place.query("sts", "Action=GetCallerIdentity").await;
     let calls = place.calls.lock().unwrap();
-    let named: Vec<_> = calls
-        .iter()
-        .map(|call| (call.service.as_str(), call.operation.as_str()))
-        .collect();
+    let named: Vec<_> = calls.iter().map(|call| (call.service.as_str(), call.operation.as_str())).collect();
     assert_eq!(named, [("ecs", "ListClusters"), ("sts", "GetCallerIdentity")]);
     assert_eq!(calls[0].caller, "arn:aws:iam::123456789012:user/tester");
 }

@@ -87,10 +87,7 @@ impl World {
         if by_digest && !indexes.is_empty() {
             return Err(Refusal::new(
                 "ImageReferencedByManifestList",
-                format!(
-                    "Requested image referenced by manifest list: [{}]",
-                    indexes.join(", ")
-                ),
+                format!("Requested image referenced by manifest list: [{}]", indexes.join(", ")),
             ));
         }
         let goes = by_digest || (image.tags.len() == 1 && indexes.is_empty());
@@ -126,11 +123,7 @@ impl World {
         if let Some(kind) = &image.artifact_media_type {
             detail["artifact-media-type"] = json!(kind);
         }
-        let detail_type = if image.subject.is_some() {
-            "ECR Referrer Action"
-        } else {
-            "ECR Image Action"
-        };
+        let detail_type = if image.subject.is_some() { "ECR Referrer Action" } else { "ECR Image Action" };
         self.emit("aws.ecr", detail_type, &[], detail);
     }
 }
@@ -148,11 +141,8 @@ fn new_image(
         Refusal::new("InvalidParameterException", format!("{constraint}: '{error}'"))
     })?;
     let children: BTreeSet<String> = parsed.children().map(|child| child.digest.clone()).collect();
-    let missing: Vec<&str> = children
-        .iter()
-        .filter(|child| !repository.images.contains_key(*child))
-        .map(String::as_str)
-        .collect();
+    let missing: Vec<&str> =
+        children.iter().filter(|child| !repository.images.contains_key(*child)).map(String::as_str).collect();
     if !missing.is_empty() {
         return Err(Refusal::new(
             "ReferencedImagesNotFoundException",
@@ -165,10 +155,8 @@ fn new_image(
         ));
     }
     let own_bytes = parsed.blobs().map(|blob| blob.size);
-    let children_bytes = children
-        .iter()
-        .filter_map(|child| repository.images.get(child))
-        .map(|child| child.size_bytes);
+    let children_bytes =
+        children.iter().filter_map(|child| repository.images.get(child)).map(|child| child.size_bytes);
     let size_bytes = own_bytes.chain(children_bytes).fold(0, u64::saturating_add);
     Ok(Image {
         digest: digest.to_owned(),

@@ -28,13 +28,8 @@ pub struct Manifest {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
-    Image {
-        config: Descriptor,
-        layers: Vec<Descriptor>,
-    },
-    Index {
-        manifests: Vec<Descriptor>,
-    },
+    Image { config: Descriptor, layers: Vec<Descriptor> },
+    Index { manifests: Vec<Descriptor> },
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -66,10 +61,7 @@ pub enum ManifestError {
     UnknownMediaType(String),
     /// Read one way it is an image, read another an index: clients would disagree about what runs.
     #[error("a manifest of media type '{media_type}' must have {expected} and nothing else of that sort")]
-    Ambiguous {
-        media_type: String,
-        expected: &'static str,
-    },
+    Ambiguous { media_type: String, expected: &'static str },
     #[error("'{0}' is not a digest")]
     Digest(String),
 }
@@ -114,10 +106,7 @@ impl Manifest {
             annotations: document.annotations,
             content,
         };
-        let named = manifest
-            .blobs()
-            .chain(manifest.children())
-            .chain(&manifest.subject);
+        let named = manifest.blobs().chain(manifest.children()).chain(&manifest.subject);
         for descriptor in named {
             if !is_digest(&descriptor.digest) {
                 return Err(ManifestError::Digest(descriptor.digest.clone()));
@@ -156,10 +145,9 @@ impl Manifest {
 
 fn agreed_media_type(stated: Option<&str>, own: Option<&str>) -> Result<String, ManifestError> {
     match (stated, own) {
-        (Some(stated), Some(own)) if stated != own => Err(ManifestError::MediaTypesDiffer {
-            stated: stated.to_owned(),
-            own: own.to_owned(),
-        }),
+        (Some(stated), Some(own)) if stated != own => {
+            Err(ManifestError::MediaTypesDiffer { stated: stated.to_owned(), own: own.to_owned() })
+        }
         (Some(one), _) | (None, Some(one)) => Ok(one.to_owned()),
         (None, None) => Err(ManifestError::NoMediaType),
     }

@@ -100,19 +100,13 @@ impl World {
     }
 
     pub fn repository(&self, name: &str) -> Result<&Repository, Refusal> {
-        self.ecr
-            .repositories
-            .get(name)
-            .ok_or_else(|| repository_not_found(name, &self.settings.account))
+        self.ecr.repositories.get(name).ok_or_else(|| repository_not_found(name, &self.settings.account))
     }
 
     /// For changes to the repository itself. Images come and go through [`World::put_image`] and
     /// [`World::delete_image`], which tell the world about them.
     pub fn repository_mut(&mut self, name: &str) -> Result<&mut Repository, Refusal> {
-        self.ecr
-            .repositories
-            .get_mut(name)
-            .ok_or_else(|| repository_not_found(name, &self.settings.account))
+        self.ecr.repositories.get_mut(name).ok_or_else(|| repository_not_found(name, &self.settings.account))
     }
 
     /// With its images when `force`; a repository that still has some stays otherwise.
@@ -128,10 +122,7 @@ impl World {
                 ),
             ));
         }
-        self.ecr
-            .repositories
-            .remove(name)
-            .ok_or_else(|| repository_not_found(name, &self.settings.account))
+        self.ecr.repositories.remove(name).ok_or_else(|| repository_not_found(name, &self.settings.account))
     }
 }
 

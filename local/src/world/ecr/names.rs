@@ -10,10 +10,7 @@ pub fn is_repository_name(name: &str) -> bool {
 /// Letters and digits, joined by single separators.
 fn is_name_component(component: &str) -> bool {
     component.split(['.', '_', '-']).all(|word| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     })
 }
 
@@ -41,9 +38,8 @@ mod tests {
             assert!(is_repository_name(good), "{good}");
         }
         let long = "a".repeat(257);
-        for bad in [
-            "", "a", "Game", "a//b", "/ab", "ab/", "-ab", "ab-", "a--b", "a/../b", "a b", "ä1", &long,
-        ] {
+        for bad in ["", "a", "Game", "a//b", "/ab", "ab/", "-ab", "ab-", "a--b", "a/../b", "a b", "ä1", &long]
+        {
             assert!(!is_repository_name(bad), "{bad}");
         }
     }

@@ -17,9 +17,7 @@ fn at(second: i64) -> Timestamp {
 
 fn world(immutable_tags: bool) -> World {
     let mut world = World::new(Settings::default(), at(0));
-    world
-        .create_repository("game-2048", immutable_tags, false, BTreeMap::new())
-        .unwrap();
+    world.create_repository("game-2048", immutable_tags, false, BTreeMap::new()).unwrap();
     world
 }
 
@@ -47,28 +45,14 @@ fn push(world: &mut World, digest: &str, tag: Option<&str>) -> Result<(), String
 
 fn put(world: &mut World, digest: &str, tag: Option<&str>, repeat: Repeat) -> Result<(), String> {
     world
-        .put_image(
-            "game-2048",
-            digest,
-            &image_json(1_000),
-            media_type::OCI_MANIFEST,
-            tag,
-            repeat,
-        )
+        .put_image("game-2048", digest, &image_json(1_000), media_type::OCI_MANIFEST, tag, repeat)
         .map_err(|refusal| refusal.code.to_owned())
 }
 
 fn push_index(world: &mut World, digest: &str, children: &[String], tag: Option<&str>) -> Result<(), String> {
     let json = index_json(children);
     world
-        .put_image(
-            "game-2048",
-            digest,
-            &json,
-            media_type::OCI_INDEX,
-            tag,
-            Repeat::Announce,
-        )
+        .put_image("game-2048", digest, &json, media_type::OCI_INDEX, tag, Repeat::Announce)
         .map_err(|refusal| refusal.code.to_owned())
 }
 
@@ -81,11 +65,7 @@ fn heard(world: &mut World) -> Vec<(String, String, String)> {
         .map(|effect| match effect {
             Effect::Event(event) => {
                 let detail = &event["detail"];
-                (
-                    text(&detail["action-type"]),
-                    text(&detail["image-digest"]),
-                    text(&detail["image-tag"]),
-                )
+                (text(&detail["action-type"]), text(&detail["image-digest"]), text(&detail["image-tag"]))
             }
             other => panic!("{other:?}"),
         })
@@ -171,11 +151,7 @@ fn pushing_the_same_again() {
 
     for (letter, tag) in [('1', Some("v1")), ('1', None), ('2', None)] {
         let refused = put(&mut world, &digest(letter), tag, Repeat::Refuse);
-        assert_eq!(
-            refused,
-            Err("ImageAlreadyExistsException".into()),
-            "{letter} {tag:?}"
-        );
+        assert_eq!(refused, Err("ImageAlreadyExistsException".into()), "{letter} {tag:?}");
     }
     put(&mut world, &digest('2'), Some("v2"), Repeat::Refuse).unwrap();
     assert_eq!(heard(&mut world), heard_one("PUSH", digest('2'), "v2"));
@@ -202,13 +178,7 @@ fn an_immutable_tag_stays_where_it_is() {
         "The image tag 'v1' already exists in the 'game-2048' repository and cannot be overwritten because the \
          repository is immutable."
     );
-    assert_eq!(
-        world
-            .find_image("game-2048", &digest('2'))
-            .unwrap()
-            .map(|i| &i.digest),
-        None
-    );
+    assert_eq!(world.find_image("game-2048", &digest('2')).unwrap().map(|i| &i.digest), None);
     assert_eq!(heard(&mut world), []);
     push(&mut world, &digest('1'), Some("v1")).unwrap();
     push(&mut world, &digest('2'), Some("v2")).unwrap();
@@ -257,10 +227,7 @@ fn deletions_are_announced_tag_by_tag() {
     assert_eq!(of_both, ["v2", "v3"]);
     assert!(world.find_image("game-2048", &digest('1')).unwrap().is_none());
 
-    assert_eq!(
-        world.delete_image("game-2048", &digest('2')).unwrap(),
-        [(digest('2'), None)]
-    );
+    assert_eq!(world.delete_image("game-2048", &digest('2')).unwrap(), [(digest('2'), None)]);
     assert_eq!(heard(&mut world), heard_one("DELETE", digest('2'), ""));
 }
 
@@ -292,10 +259,7 @@ fn what_is_about_another_image_goes_by_another_name() {
         panic!("one event");
     };
     assert_eq!(event["detail-type"], "ECR Referrer Action");
-    assert_eq!(
-        event["detail"]["artifact-media-type"],
-        "application/vnd.example.signature"
-    );
+    assert_eq!(event["detail"]["artifact-media-type"], "application/vnd.example.signature");
 }
 
 #[test]
@@ -314,14 +278,8 @@ fn repositories_come_and_go() {
     let kept = world.delete_repository("game-2048", false).unwrap_err();
     assert_eq!(kept.code, "RepositoryNotEmptyException");
     let gone = world.delete_repository("game-2048", true).unwrap();
-    assert_eq!(
-        gone.arn,
-        "arn:aws:ecr:eu-central-1:123456789012:repository/game-2048"
-    );
-    assert_eq!(
-        world.delete_repository("game-2048", true).unwrap_err().code,
-        missing.code
-    );
+    assert_eq!(gone.arn, "arn:aws:ecr:eu-central-1:123456789012:repository/game-2048");
+    assert_eq!(world.delete_repository("game-2048", true).unwrap_err().code, missing.code);
 }
 
 #[test]

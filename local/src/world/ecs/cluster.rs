@@ -13,11 +13,7 @@ impl World {
         if let Ok(existing) = self.find_cluster(Some(name)) {
             return Ok(existing.clone());
         }
-        let cluster = Cluster {
-            arn: self.arn("ecs", &format!("cluster/{name}")),
-            name: name.into(),
-            tags,
-        };
+        let cluster = Cluster { arn: self.arn("ecs", &format!("cluster/{name}")), name: name.into(), tags };
         self.ecs.clusters.push(cluster.clone());
         Ok(cluster)
     }

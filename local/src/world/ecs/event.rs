@@ -36,14 +36,7 @@ impl World {
         let created_at = self.now;
         let service = &mut self.ecs.services[service];
         let message = format!("(service {}) {what}", service.name);
-        service.events.insert(
-            0,
-            ServiceEvent {
-                id,
-                created_at,
-                message,
-            },
-        );
+        service.events.insert(0, ServiceEvent { id, created_at, message });
         service.events.truncate(MOST_MESSAGES);
     }
 
@@ -91,11 +84,7 @@ impl World {
     fn task_detail(&self, task: &Task) -> Value {
         let definition = self.find_task_definition(&task.task_definition_arn).ok();
         let size = |member| definition.map_or("", |it| text(&it.document, member));
-        let containers: Vec<_> = task
-            .containers
-            .iter()
-            .map(|it| container_detail(task, it))
-            .collect();
+        let containers: Vec<_> = task.containers.iter().map(|it| container_detail(task, it)).collect();
         let mut detail = object(json!({
             "attachments": [],
             "availabilityZone": task.zone,

@@ -5,9 +5,12 @@
 //! | `cluster` | create and find |
 //! | `task_definition` | families and revisions, kept as the JSON that was registered |
 //! | `service` | create, update, delete, describe; what starts a deployment and what does not |
-//! | `deployment` | service deployments and revisions, roll-out state, circuit breaker, rollback |
-//! | `scheduler` | which tasks to start and stop now: rolling within minimum and maximum percent, over zones |
+//! | `deployment` | service deployments and revisions: how a roll-out begins and completes |
+//! | `rollback` | the circuit breaker, rollback, stopping a roll-out |
+//! | `rolling` | how many tasks to start and stop now, within minimum and maximum percent |
+//! | `scheduler` | which of them, over the zones; unhealthy tasks |
 //! | `task` | one task's life, from PROVISIONING to STOPPED |
+//! | `report` | what containers did outside |
 //! | `tag` | tags on clusters, services and task definitions |
 //! | `event` | what ECS tells: service messages and the events on the bus |
 //!
@@ -17,7 +20,10 @@
 mod cluster;
 mod deployment;
 mod event;
+mod report;
 mod requests;
+mod rollback;
+mod rolling;
 mod scheduler;
 mod service;
 mod tag;
@@ -296,9 +302,7 @@ impl World {
 /// Letters, digits, hyphens and underscores, 1 to 255 of them: families, containers, services, clusters.
 fn is_ecs_name(name: &str) -> bool {
     (1..=255).contains(&name.len())
-        && name
-            .bytes()
-            .all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {

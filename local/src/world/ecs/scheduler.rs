@@ -1,113 +1,16 @@
 //! Which tasks of a service to start and to stop now: rolling within minimum and maximum percent, over the zones.
-//! The first half is arithmetic over head counts; the second half looks at the tasks, and carries it out.
+//! How many is `rolling`'s arithmetic; this looks at the tasks, chooses which, and carries it out.
 
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 use super::event::list_of_tasks;
+use super::rolling::{Heads, Limits, Progress, next_moves, restart_delay};
 use super::task::Stop;
 use super::{Deployment, DeploymentStatus, RolloutState, Service, ServiceStatus, Task, TaskStatus};
 use crate::world::elb::TargetState;
 use crate::world::{Timestamp, World};
-
-/// How many tasks a service may have while it rolls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
-    pub(super) desired: u32,
-    /// Healthy tasks, rounded up.
-    pub(super) minimum: u32,
-    /// Tasks not being stopped, rounded down.
-    pub(super) maximum: u32,
-}
-
-impl Limits {
-    pub(super) fn new(desired: u32, minimum_healthy_percent: u32, maximum_percent: u32) -> Limits {
-        let of_desired = |percent: u32| u64::from(desired) * u64::from(percent);
-        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        Limits {
-            desired,
-            minimum: count(of_desired(minimum_healthy_percent).div_ceil(100)),
-            maximum: count(of_desired(maximum_percent) / 100),
-        }
-    }
-
-    pub(super) fn of(service: &Service) -> Limits {
-        Limits::new(
-            service.desired_count,
-            service.minimum_healthy_percent,
-            service.maximum_percent,
-        )
-    }
-}
-
-/// How the newest deployment is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    Fine,
-    /// Its tasks fail and none is healthy: what is proven is kept at the minimum meanwhile.
-    Failing,
-    /// It was given up: nothing of it starts any more, what is proven fills the gap.
-    Stalled,
-}
-
-/// Tasks that are not being stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Heads {
-    pub(super) primary: u32,
-    pub(super) primary_healthy: u32,
-    pub(super) older: u32,
-    /// Those of `older` that count as healthy.
-    pub(super) older_kept: u32,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Moves {
-    pub(super) stop_primary: u32,
-    pub(super) stop_older: u32,
-    pub(super) start_proven: u32,
-    pub(super) start_primary: u32,
-}
-
-/// The next moves. Healthy tasks are stopped last, in either group, and never below the minimum to make room.
-pub(super) fn next_moves(limits: Limits, heads: Heads, progress: Progress, may_start: bool) -> Moves {
-    let Limits {
-        desired,
-        minimum,
-        maximum,
-    } = limits;
-    let stop_primary = heads.primary.saturating_sub(desired);
-    let primary = heads.primary - stop_primary;
-    let primary_healthy = heads.primary_healthy.min(primary);
-    let missing = match progress {
-        Progress::Stalled => 0,
-        _ if may_start => desired - primary,
-        _ => 0,
-    };
-
-    let surplus = heads
-        .older
-        .saturating_sub(desired.saturating_sub(primary_healthy));
-    let no_room_for = missing.saturating_sub(maximum.saturating_sub(primary + heads.older));
-    let older_idle = heads.older - heads.older_kept;
-    let spare = (primary_healthy + heads.older_kept).saturating_sub(minimum);
-    let stop_older = surplus.max(no_room_for).min(heads.older).min(older_idle + spare);
-
-    let older = heads.older - stop_older;
-    let older_kept = heads.older_kept - stop_older.saturating_sub(older_idle);
-    let room = maximum.saturating_sub(primary + older);
-    let start_proven = match progress {
-        Progress::Fine => 0,
-        Progress::Failing => minimum.saturating_sub(primary_healthy + older_kept).min(room),
-        Progress::Stalled => desired.saturating_sub(primary + older),
-    };
-    Moves {
-        stop_primary,
-        stop_older,
-        start_proven,
-        start_primary: missing.min(room.saturating_sub(start_proven)),
-    }
-}
 
 /// One live task, as far as choosing needs it.
 #[derive(Debug, Clone)]
@@ -115,7 +18,9 @@ struct Member {
     task: usize,
     zone: String,
     is_primary: bool,
+    /// Counts as healthy.
     is_kept: bool,
+    is_healthy: bool,
     is_running: bool,
 }
 
@@ -137,9 +42,7 @@ impl World {
     /// When a service has something to do without being told: a delayed start, or the end of a grace period.
     pub(super) fn service_wakes<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = Timestamp> + 'a {
         let restarts = service.deployments.iter().filter_map(|it| it.restart_not_before);
-        let unhealthy = self
-            .live_tasks(service)
-            .filter(|(_, it)| self.failing_target_group(it).is_some());
+        let unhealthy = self.live_tasks(service).filter(|(_, it)| self.failing_target_group(it).is_some());
         let grace_ends = unhealthy.filter_map(|(_, it)| grace_end(service, it));
         restarts.chain(grace_ends)
     }
@@ -181,11 +84,7 @@ impl World {
         }
         task.targets().into_iter().find_map(|(group, id, port)| {
             let target = self.elb.target(&group, id, port)?;
-            let why = target
-                .failure
-                .as_ref()
-                .map(|it| it.description())
-                .unwrap_or_default();
+            let why = target.failure.as_ref().map(|it| it.description()).unwrap_or_default();
             (target.state == TargetState::Unhealthy).then_some((group, port, why))
         })
     }
@@ -247,25 +146,23 @@ impl World {
     }
 
     fn members(&self, service: &Service) -> Vec<Member> {
-        let revision_of = |deployment: usize| {
-            service
-                .deployments
-                .get(deployment)
-                .map(|it| &it.service_revision_arn)
-        };
+        let revision_of =
+            |deployment: usize| service.deployments.get(deployment).map(|it| &it.service_revision_arn);
         let proven = proven_deployment(service).and_then(revision_of);
         let primary = revision_of(0);
         let failing = service.deployments.first().is_some_and(|it| it.failed_tasks > 0);
         let member = |(task, it): (usize, &Task)| {
             let revision = it.service_revision_arn.as_ref();
-            let is_running = it.last_status == TaskStatus::Running;
+            let is_healthy = self.is_healthy(it);
+            let is_sick = self.failing_target_group(it).is_some();
             Member {
                 task,
                 zone: it.zone.clone(),
                 is_primary: revision == primary,
                 // A proven task that replaces a lost one must not make room again before it is up.
-                is_kept: self.is_healthy(it) || (failing && !is_running && revision == proven),
-                is_running,
+                is_kept: is_healthy || (failing && !is_sick && revision == proven),
+                is_healthy,
+                is_running: it.last_status == TaskStatus::Running,
             }
         };
         self.live_tasks(service).map(member).collect()
@@ -300,11 +197,7 @@ impl World {
     pub(super) fn count_failure(&mut self, task: usize) {
         let task = &self.ecs.tasks[task];
         let (service_arn, revision_arn) = (task.service_arn.clone(), task.service_revision_arn.clone());
-        let Some(index) = self
-            .ecs
-            .services
-            .iter()
-            .position(|it| Some(&it.arn) == service_arn.as_ref())
+        let Some(index) = self.ecs.services.iter().position(|it| Some(&it.arn) == service_arn.as_ref())
         else {
             return;
         };
@@ -333,19 +226,6 @@ impl World {
             self.emit_service_action(index, super::event::Event::TaskStartImpaired);
         }
     }
-}
-
-/// The first three rounds of failures restart at once, then the wait doubles with each round.
-pub(super) fn restart_delay(
-    failures_in_a_row: u32,
-    desired: u32,
-    longest_seconds: i64,
-) -> Option<SignedDuration> {
-    const ROUNDS_AT_ONCE: u32 = 3;
-    let rounds = failures_in_a_row / desired.max(1);
-    let doublings = rounds.checked_sub(ROUNDS_AT_ONCE + 1)?;
-    let seconds = 1_i64.checked_shl(doublings.min(40)).unwrap_or(i64::MAX);
-    Some(SignedDuration::from_secs(seconds.min(longest_seconds)))
 }
 
 fn grace_end(service: &Service, task: &Task) -> Option<Timestamp> {
@@ -398,7 +278,7 @@ fn choose_victims(mut members: Vec<Member>, count: u32) -> Vec<usize> {
         }
         let rank = |it: &Member| {
             let crowd = crowd.get(&it.zone).copied();
-            (!it.is_kept, !it.is_running, crowd, it.task)
+            (!it.is_kept, !it.is_healthy, !it.is_running, crowd, it.task)
         };
         let Some(position) = (0..members.len()).max_by_key(|it| rank(&members[*it])) else {
             break;

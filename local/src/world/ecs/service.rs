@@ -29,21 +29,15 @@ impl World {
         let cluster = self.find_cluster(request.cluster.as_deref())?;
         let (cluster_arn, cluster_name) = (cluster.arn.clone(), cluster.name.clone());
         if !super::is_ecs_name(&request.name) {
-            return Err(invalid(
-                "Invalid service name: 1 to 255 letters, digits, hyphens and underscores.",
-            ));
+            return Err(invalid("Invalid service name: 1 to 255 letters, digits, hyphens and underscores."));
         }
-        let minimum_healthy_percent = request
-            .minimum_healthy_percent
-            .unwrap_or(DEFAULT_MINIMUM_HEALTHY_PERCENT);
+        let minimum_healthy_percent =
+            request.minimum_healthy_percent.unwrap_or(DEFAULT_MINIMUM_HEALTHY_PERCENT);
         let maximum_percent = request.maximum_percent.unwrap_or(DEFAULT_MAXIMUM_PERCENT);
         check_numbers(request.desired_count, minimum_healthy_percent, maximum_percent)?;
         check_breaker(request.circuit_breaker)?;
         tag::check(&request.tags)?;
-        let task_definition_arn = self
-            .find_active_task_definition(&request.task_definition)?
-            .arn
-            .clone();
+        let task_definition_arn = self.find_active_task_definition(&request.task_definition)?.arn.clone();
         self.check_load_balancers(&task_definition_arn, &request.load_balancers)?;
         let arn = self.arn("ecs", &format!("service/{cluster_name}/{}", request.name));
         self.make_room_for_service(&arn)?;
@@ -93,21 +87,14 @@ impl World {
         let index = self.position_of_service(request.cluster.as_deref(), &request.service)?;
         let before = &self.ecs.services[index];
         if before.status != ServiceStatus::Active {
-            return Err(Refusal::new(
-                "ServiceNotActiveException",
-                "Service was not ACTIVE.",
-            ));
+            return Err(Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
         let mut after = before.clone();
         if let Some(reference) = &request.task_definition {
             after.task_definition_arn = self.find_active_task_definition(reference)?.arn.clone();
         }
         apply_numbers(&mut after, &request);
-        check_numbers(
-            after.desired_count,
-            after.minimum_healthy_percent,
-            after.maximum_percent,
-        )?;
+        check_numbers(after.desired_count, after.minimum_healthy_percent, after.maximum_percent)?;
         check_breaker(after.circuit_breaker)?;
         apply_passed_through(&mut after, request.passed_through)?;
         let replaces_tasks = request.force_new_deployment || needs_new_tasks(before, &after);
@@ -134,17 +121,12 @@ impl World {
         let index = self.position_of_service(cluster, service)?;
         let service = &mut self.ecs.services[index];
         if service.desired_count > 0 && !force {
-            return Err(invalid(
-                "The service cannot be stopped while it is scaled above 0.",
-            ));
+            return Err(invalid("The service cannot be stopped while it is scaled above 0."));
         }
         service.status = ServiceStatus::Draining;
         service.desired_count = 0;
-        let deployments: Vec<_> = service
-            .deployments
-            .iter()
-            .map(|it| it.service_deployment_arn.clone())
-            .collect();
+        let deployments: Vec<_> =
+            service.deployments.iter().map(|it| it.service_deployment_arn.clone()).collect();
         for arn in deployments {
             self.end_service_deployment(&arn, "The service was deleted.");
         }
@@ -156,11 +138,7 @@ impl World {
     /// Name or ARN. `Ok(None)` is DescribeServices' `failures: MISSING`.
     pub fn find_service(&self, cluster: Option<&str>, service: &str) -> Result<Option<&Service>, Refusal> {
         let cluster_arn = &self.find_cluster(cluster)?.arn;
-        let mut services = self
-            .ecs
-            .services
-            .iter()
-            .filter(|it| it.cluster_arn == *cluster_arn);
+        let mut services = self.ecs.services.iter().filter(|it| it.cluster_arn == *cluster_arn);
         Ok(services.find(|it| it.name == service || it.arn == service))
     }
 
@@ -180,9 +158,7 @@ impl World {
         let service = self.ecs.services.iter().find(|it| it.arn == service_arn);
         let revision = deployment_id.map(|id| {
             let mut deployments = service.into_iter().flat_map(|it| &it.deployments);
-            deployments
-                .find(|it| it.id == id)
-                .map(|it| it.service_revision_arn.as_str())
+            deployments.find(|it| it.id == id).map(|it| it.service_revision_arn.as_str())
         });
         for task in &self.ecs.tasks {
             let is_of_service = task.service_arn.as_deref() == Some(service_arn);
@@ -208,17 +184,11 @@ impl World {
         load_balancers: &[ServiceLoadBalancer],
     ) -> Result<(), Refusal> {
         if load_balancers.len() > MOST_TARGET_GROUPS {
-            return Err(invalid(format!(
-                "A service has at most {MOST_TARGET_GROUPS} target groups."
-            )));
+            return Err(invalid(format!("A service has at most {MOST_TARGET_GROUPS} target groups.")));
         }
         let definition = self.find_task_definition(task_definition)?;
         for load_balancer in load_balancers {
-            let ServiceLoadBalancer {
-                target_group_arn,
-                container_name,
-                container_port,
-            } = load_balancer;
+            let ServiceLoadBalancer { target_group_arn, container_name, container_port } = load_balancer;
             let Some(container) = definition.container(container_name) else {
                 return Err(invalid(format!(
                     "The container {container_name} does not exist in the task definition."
@@ -243,15 +213,9 @@ impl World {
 fn apply_numbers(service: &mut Service, request: &UpdateService) {
     let put = |place: &mut u32, value: Option<u32>| *place = value.unwrap_or(*place);
     put(&mut service.desired_count, request.desired_count);
-    put(
-        &mut service.minimum_healthy_percent,
-        request.minimum_healthy_percent,
-    );
+    put(&mut service.minimum_healthy_percent, request.minimum_healthy_percent);
     put(&mut service.maximum_percent, request.maximum_percent);
-    put(
-        &mut service.health_check_grace_period_seconds,
-        request.health_check_grace_period_seconds,
-    );
+    put(&mut service.health_check_grace_period_seconds, request.health_check_grace_period_seconds);
     if let Some(breaker) = request.circuit_breaker {
         service.circuit_breaker = breaker;
     }
@@ -276,9 +240,7 @@ fn read_load_balancers(list: &Value) -> Result<Vec<ServiceLoadBalancer>, Refusal
             container_port: u16::try_from(it.get("containerPort")?.as_u64()?).ok()?,
         })
     };
-    let all = list
-        .as_array()
-        .map(|list| list.iter().map(read).collect::<Option<_>>());
+    let all = list.as_array().map(|list| list.iter().map(read).collect::<Option<_>>());
     all.flatten().ok_or_else(|| {
         invalid(
             "loadBalancers must be a list of objects with targetGroupArn, containerName and containerPort.",
@@ -295,14 +257,10 @@ fn needs_new_tasks(before: &Service, after: &Service) -> bool {
 
 fn check_numbers(desired: u32, minimum_healthy_percent: u32, maximum_percent: u32) -> Result<(), Refusal> {
     if desired > MOST_TASKS {
-        return Err(invalid(format!(
-            "A service has at most {MOST_TASKS} tasks; {desired} were asked for."
-        )));
+        return Err(invalid(format!("A service has at most {MOST_TASKS} tasks; {desired} were asked for.")));
     }
     if maximum_percent < 100 {
-        return Err(invalid(format!(
-            "maximumPercent must be at least 100, not {maximum_percent}."
-        )));
+        return Err(invalid(format!("maximumPercent must be at least 100, not {maximum_percent}.")));
     }
     if minimum_healthy_percent > 100 {
         return Err(invalid(format!(
@@ -315,9 +273,9 @@ fn check_numbers(desired: u32, minimum_healthy_percent: u32, maximum_percent: u3
 fn check_breaker(breaker: Option<CircuitBreaker>) -> Result<(), Refusal> {
     use super::Threshold::{BoundedPercent, Count, UnboundedPercent};
     match breaker.map(|it| it.threshold) {
-        Some(Count(0) | BoundedPercent(0) | UnboundedPercent(0)) => Err(invalid(
-            "The threshold of the deployment circuit breaker must be at least 1.",
-        )),
+        Some(Count(0) | BoundedPercent(0) | UnboundedPercent(0)) => {
+            Err(invalid("The threshold of the deployment circuit breaker must be at least 1."))
+        }
         _ => Ok(()),
     }
 }

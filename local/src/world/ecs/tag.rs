@@ -11,9 +11,7 @@ const LONGEST_VALUE: usize = 256;
 pub(super) fn check(tags: &Tags) -> Result<(), Refusal> {
     for (key, value) in tags {
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(invalid(
-                "aws: prefixed tag key names are not allowed for external use.",
-            ));
+            return Err(invalid("aws: prefixed tag key names are not allowed for external use."));
         }
         if !(1..=LONGEST_KEY).contains(&key.chars().count()) || !has_only_tag_characters(key) {
             return Err(invalid(format!(
@@ -39,8 +37,7 @@ fn check_count(count: usize) -> Result<(), Refusal> {
 }
 
 fn has_only_tag_characters(text: &str) -> bool {
-    text.chars()
-        .all(|it| it.is_alphanumeric() || it == ' ' || "+-=._:/@".contains(it))
+    text.chars().all(|it| it.is_alphanumeric() || it == ' ' || "+-=._:/@".contains(it))
 }
 
 impl World {
@@ -96,8 +93,5 @@ fn inactive_service() -> Refusal {
 }
 
 fn no_such_resource(arn: &str) -> Refusal {
-    Refusal::new(
-        "ResourceNotFoundException",
-        format!("The specified resource could not be found: {arn}"),
-    )
+    Refusal::new("ResourceNotFoundException", format!("The specified resource could not be found: {arn}"))
 }

@@ -9,7 +9,7 @@ use super::event::list_of_tasks;
 use super::task_definition::{DEFAULT_STOP_TIMEOUT_SECONDS, container_ports, is_essential, text, texts};
 use super::{Container, Task, TaskStatus, invalid};
 use crate::world::elb::TargetState;
-use crate::world::{Effect, Refusal, Report, StartContainer, StartTask, World};
+use crate::world::{Effect, Refusal, StartContainer, StartTask, World};
 
 /// Where the processes of tasks are reached.
 const TARGET_ADDRESS: &str = "127.0.0.1";
@@ -49,10 +49,7 @@ impl Stop {
 
     /// The task's own doing, which counts against its deployment.
     fn is_failure(&self) -> bool {
-        matches!(
-            self,
-            Stop::EssentialContainerExited | Stop::FailedToStart { .. } | Stop::Unhealthy { .. }
-        )
+        matches!(self, Stop::EssentialContainerExited | Stop::FailedToStart { .. } | Stop::Unhealthy { .. })
     }
 }
 
@@ -195,9 +192,7 @@ impl World {
                 let drained = self.targets_are_gone(task) || task.all_containers_stopped();
                 drained.then_some(TaskStatus::Stopping)
             }
-            TaskStatus::Stopping => task
-                .all_containers_stopped()
-                .then_some(TaskStatus::Deprovisioning),
+            TaskStatus::Stopping => task.all_containers_stopped().then_some(TaskStatus::Deprovisioning),
             TaskStatus::Deprovisioning => is_due.then_some(TaskStatus::Stopped),
             TaskStatus::Running | TaskStatus::Stopped => None,
         }
@@ -281,11 +276,7 @@ impl World {
         let mut revisions = self.ecs.service_revisions.iter();
         let revision = revisions.find(|it| Some(&it.arn) == task.service_revision_arn.as_ref());
         let digest = revision
-            .and_then(|it| {
-                it.container_images
-                    .iter()
-                    .find(|(name, _, _)| *name == container.name)
-            })
+            .and_then(|it| it.container_images.iter().find(|(name, _, _)| *name == container.name))
             .and_then(|(_, _, digest)| digest.as_ref());
         match digest {
             Some(digest) => format!("{}@{digest}", without_tag(&container.image)),
@@ -300,10 +291,7 @@ impl World {
         for (group, id, port) in targets {
             self.elb.register(&group, id, port, &zone);
             if let Some(service) = service {
-                self.say(
-                    service,
-                    &format!("registered 1 targets in (target-group {group})"),
-                );
+                self.say(service, &format!("registered 1 targets in (target-group {group})"));
             }
         }
     }
@@ -342,14 +330,7 @@ impl World {
         for (group, id, port) in targets {
             self.elb.deregister(&group, id, port, now);
         }
-        self.enter(
-            index,
-            if drains {
-                TaskStatus::Deactivating
-            } else {
-                TaskStatus::Stopping
-            },
-        );
+        self.enter(index, if drains { TaskStatus::Deactivating } else { TaskStatus::Stopping });
         if counts {
             self.count_failure(index);
         }
@@ -377,18 +358,12 @@ impl World {
             self.say(service, &message);
         }
         for (group, count) in per_group {
-            self.say(
-                service,
-                &format!("deregistered {count} targets in (target-group {group})"),
-            );
+            self.say(service, &format!("deregistered {count} targets in (target-group {group})"));
         }
         for (what, ids) in [("running", running), ("pending", pending)] {
             if !ids.is_empty() {
                 let list = list_of_tasks(ids.iter().map(String::as_str));
-                self.say(
-                    service,
-                    &format!("has stopped {} {what} tasks: {list}.", ids.len()),
-                );
+                self.say(service, &format!("has stopped {} {what} tasks: {list}.", ids.len()));
             }
         }
     }
@@ -407,105 +382,6 @@ impl World {
         self.ecs.services.iter().position(|it| it.arn == *service_arn)
     }
 
-    /// Reports about tasks nobody knows any more are of no interest.
-    pub(in crate::world) fn task_reported(&mut self, report: Report) {
-        let (Report::PullStarted { task_arn }
-        | Report::PullStopped { task_arn }
-        | Report::ContainerStarted { task_arn, .. }
-        | Report::TaskFailedToStart { task_arn, .. }
-        | Report::ContainerExited { task_arn, .. }) = &report
-        else {
-            return;
-        };
-        let Some(task) = self.ecs.tasks.iter().position(|it| it.arn == *task_arn) else {
-            return;
-        };
-        match report {
-            Report::PullStarted { .. } => self.ecs.tasks[task].pull_started_at = Some(self.now),
-            Report::PullStopped { .. } => self.ecs.tasks[task].pull_stopped_at = Some(self.now),
-            Report::ContainerStarted {
-                container,
-                host_port,
-                digest,
-                ..
-            } => self.container_started(task, &container, host_port, digest),
-            Report::TaskFailedToStart {
-                container, reason, ..
-            } => self.failed_to_start(task, &container, reason),
-            Report::ContainerExited {
-                container,
-                exit_code,
-                reason,
-                ..
-            } => self.container_exited(task, &container, exit_code, reason),
-            Report::TargetProbed { .. } | Report::TargetIdle { .. } => {}
-        }
-    }
-
-    /// In a task that is being stopped it is still noted, so that its end is waited for; it changes nothing else.
-    fn container_started(&mut self, index: usize, name: &str, host_port: Option<u16>, digest: String) {
-        let task = &mut self.ecs.tasks[index];
-        if !matches!(task.last_status, TaskStatus::Pending | TaskStatus::Stopping) {
-            return;
-        }
-        let Some(container) = task.containers.iter_mut().find(|it| it.name == name) else {
-            return;
-        };
-        if container.last_status == TaskStatus::Running || container.exit_code.is_some() {
-            return;
-        }
-        container.last_status = TaskStatus::Running;
-        container.host_port = host_port;
-        container.digest = Some(digest.clone());
-        if let Some(revision_arn) = task.service_revision_arn.clone() {
-            self.note_digest(&revision_arn, name, digest);
-        }
-    }
-
-    fn note_digest(&mut self, revision_arn: &str, container: &str, digest: String) {
-        let mut revisions = self.ecs.service_revisions.iter_mut();
-        let Some(revision) = revisions.find(|it| it.arn == revision_arn) else {
-            return;
-        };
-        for (name, _, resolved) in &mut revision.container_images {
-            if name == container {
-                resolved.get_or_insert(digest);
-                return;
-            }
-        }
-    }
-
-    fn failed_to_start(&mut self, index: usize, name: &str, reason: String) {
-        let task = &mut self.ecs.tasks[index];
-        if task.last_status != TaskStatus::Pending {
-            return;
-        }
-        if let Some(container) = task.containers.iter_mut().find(|it| it.name == name) {
-            container.last_status = TaskStatus::Stopped;
-            container.reason = Some(reason.clone());
-        }
-        self.begin_stop(index, &Stop::FailedToStart { reason });
-    }
-
-    fn container_exited(&mut self, index: usize, name: &str, exit_code: Option<i32>, reason: Option<String>) {
-        let task = &mut self.ecs.tasks[index];
-        if task.last_status == TaskStatus::Provisioning || task.last_status >= TaskStatus::Deprovisioning {
-            return;
-        }
-        let Some(container) = task.containers.iter_mut().find(|it| it.name == name) else {
-            return;
-        };
-        if container.last_status == TaskStatus::Stopped {
-            return;
-        }
-        container.last_status = TaskStatus::Stopped;
-        container.exit_code = exit_code;
-        container.reason = reason;
-        if container.essential {
-            self.begin_stop(index, &Stop::EssentialContainerExited);
-        }
-    }
-
     /// Id or ARN.
     pub fn find_task(&self, cluster: Option<&str>, task: &str) -> Result<Option<&Task>, Refusal> {
         let cluster_arn = &self.find_cluster(cluster)?.arn;
@@ -521,11 +397,7 @@ impl World {
         reason: Option<&str>,
     ) -> Result<Task, Refusal> {
         let found = self.find_task(cluster, task)?.map(|it| it.arn.clone());
-        let index = self
-            .ecs
-            .tasks
-            .iter()
-            .position(|it| Some(&it.arn) == found.as_ref());
+        let index = self.ecs.tasks.iter().position(|it| Some(&it.arn) == found.as_ref());
         let index = index.ok_or_else(|| invalid("The referenced task was not found."))?;
         let reason = reason.unwrap_or("Task stopped by user").to_owned();
         self.begin_stop(index, &Stop::User { reason });
@@ -537,13 +409,8 @@ impl World {
 
 fn environment(container: &serde_json::Map<String, serde_json::Value>) -> Vec<(String, String)> {
     let list = container.get("environment").and_then(serde_json::Value::as_array);
-    let pairs = list
-        .into_iter()
-        .flatten()
-        .filter_map(serde_json::Value::as_object);
-    pairs
-        .map(|it| (text(it, "name").to_owned(), text(it, "value").to_owned()))
-        .collect()
+    let pairs = list.into_iter().flatten().filter_map(serde_json::Value::as_object);
+    pairs.map(|it| (text(it, "name").to_owned(), text(it, "value").to_owned())).collect()
 }
 
 /// `registry:5000/game:v1` without `:v1`.

@@ -44,9 +44,7 @@ impl World {
     pub fn deregister_task_definition(&mut self, reference: &str) -> Result<TaskDefinition, Refusal> {
         let arn = self.find_task_definition(reference)?.arn.clone();
         if !reference.rsplit('/').next().is_some_and(|it| it.contains(':')) {
-            return Err(invalid(
-                "A revision is required: family:revision or the full ARN.",
-            ));
+            return Err(invalid("A revision is required: family:revision or the full ARN."));
         }
         let now = self.now;
         let mut all = self.ecs.task_definitions.iter_mut();
@@ -67,18 +65,15 @@ impl World {
                 let revision: u32 = revision.parse().map_err(|_| unknown())?;
                 { all }.find(|it| it.family == family && it.revision == revision)
             }
-            None => all
-                .filter(|it| it.family == reference && it.active)
-                .max_by_key(|it| it.revision),
+            None => all.filter(|it| it.family == reference && it.active).max_by_key(|it| it.revision),
         }
         .ok_or_else(unknown)
     }
 
     /// The same, for something that is to run.
     pub(super) fn find_active_task_definition(&self, reference: &str) -> Result<&TaskDefinition, Refusal> {
-        let definition = self
-            .find_task_definition(reference)
-            .map_err(|_| client("Unable to find task definition."))?;
+        let definition =
+            self.find_task_definition(reference).map_err(|_| client("Unable to find task definition."))?;
         if !definition.active {
             return Err(client("TaskDefinition is inactive"));
         }
@@ -88,10 +83,7 @@ impl World {
 
 impl TaskDefinition {
     pub(super) fn containers(&self) -> impl Iterator<Item = &Map<String, Value>> {
-        let list = self
-            .document
-            .get("containerDefinitions")
-            .and_then(Value::as_array);
+        let list = self.document.get("containerDefinitions").and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_object)
     }
 
@@ -115,18 +107,12 @@ pub(super) fn texts(object: &Map<String, Value>, member: &str) -> Vec<String> {
 /// Container ports in the order they are mapped.
 pub(super) fn container_ports(container: &Map<String, Value>) -> impl Iterator<Item = u16> {
     let list = container.get("portMappings").and_then(Value::as_array);
-    let ports = list
-        .into_iter()
-        .flatten()
-        .filter_map(|it| it.get("containerPort"));
+    let ports = list.into_iter().flatten().filter_map(|it| it.get("containerPort"));
     ports.filter_map(|it| u16::try_from(it.as_u64()?).ok())
 }
 
 pub(super) fn is_essential(container: &Map<String, Value>) -> bool {
-    container
-        .get("essential")
-        .and_then(Value::as_bool)
-        .unwrap_or(true)
+    container.get("essential").and_then(Value::as_bool).unwrap_or(true)
 }
 
 /// Checks what ECS checks of a document and returns its family.
@@ -174,17 +160,13 @@ fn check_containers(containers: &[Option<&Map<String, Value>>]) -> Result<(), Re
             return Err(client("Container.name contains invalid characters."));
         }
         if !names.insert(name) {
-            return Err(client(format!(
-                "Container names must be unique: '{name}' is used twice."
-            )));
+            return Err(client(format!("Container names must be unique: '{name}' is used twice.")));
         }
         check_image(text(container, "image"))?;
         has_essential |= is_essential(container);
     }
     if !has_essential {
-        return Err(client(
-            "A task definition must have at least one essential container.",
-        ));
+        return Err(client("A task definition must have at least one essential container."));
     }
     Ok(())
 }
@@ -198,9 +180,7 @@ fn check_image(image: &str) -> Result<(), Refusal> {
         None => (image, None),
     };
     let name_is_fine = (1..=LONGEST_IMAGE).contains(&name.len())
-        && name
-            .bytes()
-            .all(|it| it.is_ascii_alphanumeric() || b"-_.:/".contains(&it));
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.:/".contains(&it));
     if name_is_fine && digest.is_none_or(is_digest) {
         Ok(())
     } else {
@@ -210,8 +190,7 @@ fn check_image(image: &str) -> Result<(), Refusal> {
 
 fn is_digest(text: &str) -> bool {
     let is_lower_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
-    text.strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(is_lower_hex))
+    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(is_lower_hex))
 }
 
 fn client(message: impl Into<String>) -> Refusal {

@@ -12,9 +12,7 @@ fn world() -> (World, String) {
         unhealthy_threshold: 2,
         matcher: (200, 299),
     };
-    let (_, group) = world
-        .create_load_balancer("game", "localhost:8080", 8080, health_check, 30)
-        .unwrap();
+    let (_, group) = world.create_load_balancer("game", "localhost:8080", 8080, health_check, 30).unwrap();
     world.elb.register(&group, "127.0.0.1", 9000, "eu-central-1a");
     (world, group)
 }
@@ -51,17 +49,8 @@ fn thresholds_decide_what_a_target_is() {
         let (mut world, group) = world();
         probe(&mut world, &group, outcomes);
         assert_eq!(state(&world, &group), Some(expected), "{outcomes}");
-        let failure = world
-            .elb
-            .target(&group, "127.0.0.1", 9000)
-            .unwrap()
-            .failure
-            .clone();
-        assert_eq!(
-            failure.is_some(),
-            expected == TargetState::Unhealthy,
-            "{outcomes}"
-        );
+        let failure = world.elb.target(&group, "127.0.0.1", 9000).unwrap().failure.clone();
+        assert_eq!(failure.is_some(), expected == TargetState::Unhealthy, "{outcomes}");
     }
 }
 
@@ -82,11 +71,7 @@ fn draining_ends_with_its_delay_or_its_last_request() {
 
     world.elb.register(&group, "127.0.0.1", 9000, "eu-central-1a");
     world.target_idle(&group, "127.0.0.1", 9000);
-    assert_eq!(
-        state(&world, &group),
-        Some(TargetState::Initial),
-        "idle but not leaving"
-    );
+    assert_eq!(state(&world, &group), Some(TargetState::Initial), "idle but not leaving");
     world.elb.deregister(&group, "127.0.0.1", 9000, world.now());
     world.elb.register(&group, "127.0.0.1", 9000, "eu-central-1b");
     assert_eq!(state(&world, &group), Some(TargetState::Initial), "taken back");
@@ -121,29 +106,17 @@ fn names_and_arns() {
         .strip_prefix("arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/game/");
     let id = id.unwrap().to_owned();
     assert_eq!(id.len(), 16);
-    assert!(
-        balancer.listeners[0]
-            .arn
-            .contains(&format!(":listener/app/game/{id}/"))
-    );
+    assert!(balancer.listeners[0].arn.contains(&format!(":listener/app/game/{id}/")));
     assert!(group.starts_with("arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/game/"));
     assert_eq!(world.find_load_balancer(&balancer.arn).unwrap().zones.len(), 2);
     assert_eq!(world.target_group_of_listener(8080).unwrap().arn, group);
     assert!(world.target_group_of_listener(1).is_none());
-    assert_eq!(
-        world.find_target_group("none").unwrap_err().code,
-        "TargetGroupNotFound"
-    );
-    assert_eq!(
-        world.find_load_balancer("none").unwrap_err().code,
-        "LoadBalancerNotFound"
-    );
+    assert_eq!(world.find_target_group("none").unwrap_err().code, "TargetGroupNotFound");
+    assert_eq!(world.find_load_balancer("none").unwrap_err().code, "LoadBalancerNotFound");
     let health_check = world.find_target_group(&group).unwrap().health_check.clone();
-    for (name, code) in [
-        ("game", "DuplicateLoadBalancerName"),
-        ("-x", "ValidationError"),
-        ("", "ValidationError"),
-    ] {
+    for (name, code) in
+        [("game", "DuplicateLoadBalancerName"), ("-x", "ValidationError"), ("", "ValidationError")]
+    {
         let refused = world.create_load_balancer(name, "localhost", 80, health_check.clone(), 0);
         assert_eq!(refused.unwrap_err().code, code);
     }

@@ -1,6 +1,7 @@
 //! The whole of ECS in virtual time. [`Laptop`] is what carries effects out; what a task does is said by the tag of
 //! its image.
 
+mod documents;
 mod failing;
 mod random;
 mod requests;
@@ -32,6 +33,10 @@ pub(super) struct Laptop {
     pub(super) events: Vec<Value>,
     /// Off: nothing is started until it is on again.
     pub(super) starts: bool,
+    /// The image of this tag can no longer be pulled.
+    pub(super) lost_tag: Option<&'static str>,
+    /// Off: no target is probed.
+    pub(super) probes: bool,
     /// Off: draining targets keep their last requests for ever.
     pub(super) finishes_requests: bool,
     /// The service never has fewer healthy tasks than this.
@@ -53,9 +58,7 @@ impl Laptop {
             unhealthy_threshold: 2,
             matcher: (200, 299),
         };
-        world
-            .create_load_balancer("game", "localhost:8080", 8080, health_check, 5)
-            .unwrap();
+        world.create_load_balancer("game", "localhost:8080", 8080, health_check, 5).unwrap();
         Laptop {
             world,
             running: BTreeMap::new(),
@@ -63,6 +66,8 @@ impl Laptop {
             trace: Vec::new(),
             events: Vec::new(),
             starts: true,
+            lost_tag: None,
+            probes: true,
             finishes_requests: true,
             never_below: 0,
             most_live: 0,
@@ -91,10 +96,7 @@ impl Laptop {
         };
         laptop.world.create_service(request).unwrap();
         laptop.run_for(30);
-        assert_eq!(
-            laptop.service().deployments[0].rollout_state,
-            RolloutState::Completed
-        );
+        assert_eq!(laptop.service().deployments[0].rollout_state, RolloutState::Completed);
         laptop.most_live = 0;
         laptop
     }
@@ -112,17 +114,11 @@ impl Laptop {
 
     pub(super) fn deploy(&mut self, tag: &str) -> Service {
         let task_definition = Some(self.register(tag));
-        self.update(UpdateService {
-            task_definition,
-            ..update_request()
-        })
+        self.update(UpdateService { task_definition, ..update_request() })
     }
 
     pub(super) fn scale(&mut self, desired_count: u32) {
-        self.update(UpdateService {
-            desired_count: Some(desired_count),
-            ..update_request()
-        });
+        self.update(UpdateService { desired_count: Some(desired_count), ..update_request() });
     }
 
     pub(super) fn update(&mut self, request: UpdateService) -> Service {
@@ -178,9 +174,7 @@ impl Laptop {
     /// `eventName`s of one detail type.
     pub(super) fn event_names(&self, detail_type: &str) -> Vec<&str> {
         let matching = self.events.iter().filter(|it| it["detail-type"] == detail_type);
-        matching
-            .filter_map(|it| it["detail"]["eventName"].as_str())
-            .collect()
+        matching.filter_map(|it| it["detail"]["eventName"].as_str()).collect()
     }
 
     pub(super) fn run_for(&mut self, seconds: i64) {
@@ -202,7 +196,9 @@ impl Laptop {
     /// Carries out what is to do, then lets a little time pass.
     pub(super) fn tick(&mut self) {
         self.carry_out();
-        self.probe();
+        if self.probes {
+            self.probe();
+        }
         self.carry_out();
         let next = self.world.now() + SignedDuration::from_millis(TICK_MILLIS);
         self.world.advance(next);
@@ -224,11 +220,7 @@ impl Laptop {
         let live = u32::try_from(self.live().len()).unwrap();
         self.most_live = self.most_live.max(live);
         let healthy = self.healthy();
-        assert!(
-            healthy >= self.never_below,
-            "{healthy} healthy\n{:#?}",
-            self.messages()
-        );
+        assert!(healthy >= self.never_below, "{healthy} healthy\n{:#?}", self.messages());
     }
 
     pub(super) fn carry_out(&mut self) {
@@ -249,14 +241,13 @@ impl Laptop {
 
     fn start(&mut self, start: &StartTask) {
         let image = &start.containers[0].image;
-        self.trace
-            .push(format!("start {} {} in {}", start.task_id, image, start.zone));
+        self.trace.push(format!("start {} {} in {}", start.task_id, image, start.zone));
         if !self.starts {
             return;
         }
         let task_arn = start.task_arn.clone();
         let tag = self.tag_of_task(&task_arn);
-        if tag.starts_with("missing") {
+        if tag.starts_with("missing") || self.lost_tag == Some(&tag) {
             return self.world.report(Report::TaskFailedToStart {
                 task_arn,
                 container: "game".into(),
@@ -264,8 +255,7 @@ impl Laptop {
             });
         }
         self.next_port += 1;
-        self.running
-            .insert(task_arn.clone(), (self.next_port, tag.clone()));
+        self.running.insert(task_arn.clone(), (self.next_port, tag.clone()));
         self.started(&task_arn, self.next_port);
         if tag.starts_with("crashing") {
             self.crash(&task_arn);
@@ -312,11 +302,7 @@ impl Laptop {
                 let (target_group_arn, id, port) = (group.arn.clone(), target.id.clone(), target.port);
                 if target.is_draining() {
                     if self.finishes_requests {
-                        self.world.report(Report::TargetIdle {
-                            target_group_arn,
-                            id,
-                            port,
-                        });
+                        self.world.report(Report::TargetIdle { target_group_arn, id, port });
                     }
                     continue;
                 }
@@ -329,23 +315,14 @@ impl Laptop {
                     Some(_) => Ok(()),
                     None => Err(ProbeFailure::FailedHealthChecks),
                 };
-                self.world.report(Report::TargetProbed {
-                    target_group_arn,
-                    id,
-                    port,
-                    outcome,
-                });
+                self.world.report(Report::TargetProbed { target_group_arn, id, port, outcome });
             }
         }
     }
 }
 
 pub(super) fn breaker(rollback: bool) -> CircuitBreaker {
-    CircuitBreaker {
-        rollback,
-        threshold: Threshold::default(),
-        reset_on_healthy_task: true,
-    }
+    CircuitBreaker { rollback, threshold: Threshold::default(), reset_on_healthy_task: true }
 }
 
 /// `game:v1` without a load balancer.
@@ -361,11 +338,7 @@ pub(super) fn service_request() -> CreateService {
 }
 
 pub(super) fn update_request() -> UpdateService {
-    UpdateService {
-        cluster: Some("demo".into()),
-        service: "game".into(),
-        ..UpdateService::default()
-    }
+    UpdateService { cluster: Some("demo".into()), service: "game".into(), ..UpdateService::default() }
 }
 
 pub(super) fn document(image: &str) -> Map<String, Value> {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::rolling::Limits;
 use super::super::*;
 use super::*;
 
@@ -53,10 +54,7 @@ fn take(laptop: &mut Laptop, step: &Step) {
         }
         Step::Scale(desired_count) => laptop.scale(*desired_count),
         Step::Force => {
-            laptop.update(UpdateService {
-                force_new_deployment: true,
-                ..update_request()
-            });
+            laptop.update(UpdateService { force_new_deployment: true, ..update_request() });
         }
         Step::Wait(seconds) => laptop.run_for(*seconds),
         Step::Crash(which) => {
@@ -72,11 +70,7 @@ fn take(laptop: &mut Laptop, step: &Step) {
         }
         Step::StopRollout(rollback) => {
             let arn = laptop.service_deployment().arn.clone();
-            let stop = if *rollback {
-                StopType::Rollback
-            } else {
-                StopType::Abort
-            };
+            let stop = if *rollback { StopType::Rollback } else { StopType::Abort };
             // Whether it can still be stopped is not the point here.
             let _ = laptop.world.stop_service_deployment(&arn, stop);
         }
@@ -126,14 +120,14 @@ fn recovers(laptop: &mut Laptop) {
     assert_eq!(laptop.trace.len(), trace, "quiet");
 }
 
-/// Percentages with which a roll-out of up to five tasks can always move.
-fn percentages() -> impl Strategy<Value = (u32, u32)> {
-    prop_oneof![
-        Just((100, 200)),
-        Just((50, 200)),
-        Just((0, 100)),
-        (0_u32..=100).prop_map(|minimum| (minimum, 200)),
-    ]
+/// A desired count, and percentages with which its roll-outs can move.
+fn movable() -> impl Strategy<Value = (u32, (u32, u32))> {
+    let minimum = prop_oneof![Just(100), Just(50), Just(0), 0_u32..=100];
+    let maximum = prop_oneof![Just(200), Just(150), Just(100), 100_u32..=200];
+    (1_u32..6, (minimum, maximum)).prop_filter("a roll-out can move", |(desired, (minimum, maximum))| {
+        let limits = Limits::new(*desired, *minimum, *maximum);
+        limits.minimum < *desired || limits.maximum > *desired
+    })
 }
 
 fn service(desired_count: u32, (minimum, maximum): (u32, u32), breaks: bool) -> Laptop {
@@ -153,8 +147,7 @@ proptest! {
     /// never fewer healthy tasks than the minimum, never more tasks than the maximum.
     #[test]
     fn no_rollout_breaks_the_promise(
-        desired in 1_u32..6,
-        percentages in percentages(),
+        (desired, percentages) in movable(),
         breaks in any::<bool>(),
         steps in prop::collection::vec(calm_step(), 1..12),
     ) {
@@ -171,11 +164,11 @@ proptest! {
     /// Whatever happened, it ends well once things work again.
     #[test]
     fn every_service_converges(
-        percentages in percentages(),
+        (desired, percentages) in movable(),
         breaks in any::<bool>(),
         steps in prop::collection::vec(any_step(), 1..20),
     ) {
-        let mut laptop = service(3, percentages, breaks);
+        let mut laptop = service(desired, percentages, breaks);
         for step in &steps {
             take(&mut laptop, step);
             let deployments = &laptop.service().deployments;
@@ -183,6 +176,8 @@ proptest! {
             prop_assert!(deployments[1..].iter().all(|it| it.status == DeploymentStatus::Active));
             prop_assert!(laptop.service().events.len() <= 100);
         }
+        // Another count may be one with which these percentages leave no room.
+        laptop.scale(desired);
         recovers(&mut laptop);
     }
 }

@@ -13,10 +13,7 @@ fn a_new_service_starts_its_tasks_over_both_zones() {
     let laptop = Laptop::with_service(4);
     assert_eq!(laptop.zones().values().copied().collect::<Vec<_>>(), [2, 2]);
     assert_eq!(laptop.healthy(), 4);
-    assert_eq!(
-        laptop.service_deployment().status,
-        ServiceDeploymentStatus::Successful
-    );
+    assert_eq!(laptop.service_deployment().status, ServiceDeploymentStatus::Successful);
     let messages = laptop.messages();
     assert!(messages[0].starts_with("(service game) has started 4 tasks: (task "));
     assert!(messages[1].starts_with("(service game) registered 1 targets in (target-group arn:aws:"));
@@ -45,24 +42,12 @@ fn a_rollout_replaces_every_task_and_never_has_fewer_healthy_ones() {
     let service = laptop.service();
     assert_eq!(service.deployments.len(), 2);
     let [new, old] = [&service.deployments[0], &service.deployments[1]];
-    assert_eq!(
-        (new.status, old.status),
-        (DeploymentStatus::Primary, DeploymentStatus::Active)
-    );
-    assert_eq!(
-        new.rollout_state_reason,
-        format!("ECS deployment {} in progress.", new.id)
-    );
+    assert_eq!((new.status, old.status), (DeploymentStatus::Primary, DeploymentStatus::Active));
+    assert_eq!(new.rollout_state_reason, format!("ECS deployment {} in progress.", new.id));
     assert_eq!(old.id, before);
     assert_eq!(laptop.world.count_tasks(&service.arn, Some(&new.id)).pending, 2);
     assert_eq!(laptop.world.count_tasks(&service.arn, Some(&old.id)).running, 2);
-    assert_eq!(
-        laptop.world.count_tasks(&service.arn, None),
-        TaskCounts {
-            running: 2,
-            pending: 2
-        }
-    );
+    assert_eq!(laptop.world.count_tasks(&service.arn, None), TaskCounts { running: 2, pending: 2 });
 
     laptop.run_until("v2 completes", completed);
     assert_eq!(laptop.tags(), ["v2", "v2"]);
@@ -80,13 +65,9 @@ fn a_rollout_replaces_every_task_and_never_has_fewer_healthy_ones() {
 #[test]
 fn percentages_bound_how_many_tasks_there_are_at_once() {
     //   desired, min %, max % -> fewest healthy, most live
-    for (desired, minimum, maximum, fewest, most) in [
-        (4, 50, 100, 2, 4),
-        (4, 100, 150, 4, 6),
-        (3, 50, 150, 2, 4),
-        (1, 0, 100, 0, 1),
-        (5, 100, 120, 5, 6),
-    ] {
+    for (desired, minimum, maximum, fewest, most) in
+        [(4, 50, 100, 2, 4), (4, 100, 150, 4, 6), (3, 50, 150, 2, 4), (1, 0, 100, 0, 1), (5, 100, 120, 5, 6)]
+    {
         let mut laptop = Laptop::with(CreateService {
             desired_count: desired,
             minimum_healthy_percent: Some(minimum),
@@ -112,10 +93,7 @@ fn what_has_no_room_never_moves() {
         laptop.deploy("v2");
         laptop.run_for(600);
         assert_eq!(laptop.tags(), vec!["v1"; desired as usize]);
-        assert_eq!(
-            laptop.service().deployments[0].rollout_state,
-            RolloutState::InProgress
-        );
+        assert_eq!(laptop.service().deployments[0].rollout_state, RolloutState::InProgress);
         assert_eq!(laptop.world.next_wake(), None);
     }
 }
@@ -133,13 +111,7 @@ fn a_newer_rollout_supersedes_the_one_under_way() {
     assert!(superseded.finished_at.is_some());
     laptop.run_until("v3 completes", completed);
     assert_eq!(laptop.tags(), ["v3", "v3"]);
-    let statuses: Vec<_> = laptop
-        .world
-        .ecs
-        .service_deployments
-        .iter()
-        .map(|it| it.status)
-        .collect();
+    let statuses: Vec<_> = laptop.world.ecs.service_deployments.iter().map(|it| it.status).collect();
     use ServiceDeploymentStatus::{Stopped, Successful};
     assert_eq!(statuses, [Successful, Stopped, Successful]);
     assert_eq!(
@@ -233,29 +205,13 @@ fn only_the_first_tasks_of_a_revision_resolve_the_tag() {
     let revision = &laptop.world.ecs.service_revisions[0];
     assert_eq!(revision.container_images[0].2.as_deref(), Some(DIGEST));
     // What is shown stays what the task definition says.
-    assert!(
-        laptop
-            .live()
-            .iter()
-            .all(|it| it.containers[0].image.ends_with("/game:v1"))
-    );
-    assert!(
-        laptop
-            .live()
-            .iter()
-            .all(|it| it.containers[0].digest.as_deref() == Some(DIGEST))
-    );
+    assert!(laptop.live().iter().all(|it| it.containers[0].image.ends_with("/game:v1")));
+    assert!(laptop.live().iter().all(|it| it.containers[0].digest.as_deref() == Some(DIGEST)));
 
-    laptop.update(UpdateService {
-        force_new_deployment: true,
-        ..update_request()
-    });
+    laptop.update(UpdateService { force_new_deployment: true, ..update_request() });
     laptop.run_until("completes", completed);
     let started: Vec<_> = laptop.trace.iter().filter(|it| it.starts_with("start")).collect();
-    assert!(
-        started[3].contains("/game:v1 "),
-        "forcing a deployment resolves anew"
-    );
+    assert!(started[3].contains("/game:v1 "), "forcing a deployment resolves anew");
 }
 
 #[test]
@@ -268,12 +224,7 @@ fn without_a_load_balancer_running_is_healthy() {
     laptop.deploy("v2");
     laptop.run_until("completes", completed);
     assert_eq!(laptop.tags(), ["v2", "v2"]);
-    assert!(
-        laptop
-            .events
-            .iter()
-            .all(|it| it["detail"]["lastStatus"] != "ACTIVATING")
-    );
+    assert!(laptop.events.iter().all(|it| it["detail"]["lastStatus"] != "ACTIVATING"));
 }
 
 #[test]
@@ -300,9 +251,7 @@ fn one_long_step_and_many_short_ones_end_alike() {
         laptop.deploy("v2");
         let start = laptop.world.now();
         for step in 1..=steps {
-            laptop
-                .world
-                .advance(start + SignedDuration::from_millis(6_000 * step / steps));
+            laptop.world.advance(start + SignedDuration::from_millis(6_000 * step / steps));
         }
         laptop.world.take_effects()
     };

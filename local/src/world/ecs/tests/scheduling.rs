@@ -1,15 +1,12 @@
 //! The arithmetic of rolling, as tables.
 
+use proptest::prelude::*;
+
 use super::super::Threshold::{BoundedPercent, Count, UnboundedPercent};
-use super::super::scheduler::{Heads, Limits, Moves, Progress, next_moves, restart_delay};
+use super::super::rolling::{Heads, Limits, Moves, Progress, next_moves, restart_delay};
 
 fn heads(primary: (u32, u32), older: (u32, u32)) -> Heads {
-    Heads {
-        primary: primary.0,
-        primary_healthy: primary.1,
-        older: older.0,
-        older_kept: older.1,
-    }
+    Heads { primary: primary.0, primary_healthy: primary.1, older: older.0, older_kept: older.1 }
 }
 
 #[test]
@@ -50,11 +47,7 @@ fn the_first_moves_of_a_rollout() {
     for (desired, minimum, maximum, start, stop) in table {
         let limits = Limits::new(desired, minimum, maximum);
         let moves = next_moves(limits, heads((0, 0), (desired, desired)), Progress::Fine, true);
-        let expected = Moves {
-            start_primary: start,
-            stop_older: stop,
-            ..Moves::default()
-        };
+        let expected = Moves { start_primary: start, stop_older: stop, ..Moves::default() };
         assert_eq!(moves, expected, "{desired} tasks, {minimum} to {maximum} percent");
     }
 }
@@ -98,10 +91,7 @@ fn while_the_new_ones_fail_the_proven_ones_are_kept_at_the_minimum() {
 fn a_stalled_deployment_starts_nothing_and_the_proven_one_fills_the_gap() {
     let limits = Limits::new(3, 100, 200);
     let moves = next_moves(limits, heads((0, 0), (2, 2)), Progress::Stalled, true);
-    let expected = Moves {
-        start_proven: 1,
-        ..Moves::default()
-    };
+    let expected = Moves { start_proven: 1, ..Moves::default() };
     assert_eq!(moves, expected);
 }
 
@@ -128,11 +118,7 @@ fn the_breaker_trips_at() {
         (Count(7), 1, 7),
     ];
     for (threshold, desired, failed_tasks) in table {
-        assert_eq!(
-            threshold.failed_tasks(desired),
-            failed_tasks,
-            "{threshold:?} of {desired}"
-        );
+        assert_eq!(threshold.failed_tasks(desired), failed_tasks, "{threshold:?} of {desired}");
     }
 }
 
@@ -146,4 +132,53 @@ fn restarts_wait_longer_and_longer_up_to_the_limit() {
     assert_eq!(seconds(12), Some(4));
     assert_eq!(seconds(1_000_000), Some(60));
     assert!(restart_delay(4, 0, 60).is_some());
+}
+
+/// What the counts are once the moves are made: stopped ones are gone, started ones are not healthy yet.
+fn made(heads: Heads, moves: Moves, progress: Progress) -> Heads {
+    let idle = heads.older - heads.older_kept;
+    // While the new ones fail, a proven one counts from its start.
+    let kept_from_start = if progress == Progress::Failing { moves.start_proven } else { 0 };
+    let primary = heads.primary - moves.stop_primary;
+    Heads {
+        primary: primary + moves.start_primary,
+        primary_healthy: heads.primary_healthy.min(primary),
+        older: heads.older - moves.stop_older + moves.start_proven,
+        older_kept: heads.older_kept - moves.stop_older.saturating_sub(idle) + kept_from_start,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_096, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the counts are: healthy ones are not given up below the minimum, nothing is started above the
+    /// maximum, and with nothing new from outside there is soon nothing left to do.
+    #[test]
+    fn moves_keep_the_limits_and_come_to_rest(
+        (desired, minimum, maximum) in (0_u32..12, 0_u32..=100, 100_u32..=300),
+        (primary, primary_idle, older, older_idle) in (0_u32..12, 0_u32..12, 0_u32..12, 0_u32..12),
+        progress in prop::sample::select(vec![Progress::Fine, Progress::Failing, Progress::Stalled]),
+        may_start in any::<bool>(),
+    ) {
+        let limits = Limits::new(desired, minimum, maximum);
+        let primary_healthy = match progress {
+            Progress::Failing => 0,
+            _ => primary.saturating_sub(primary_idle),
+        };
+        let before = heads((primary, primary_healthy), (older, older.saturating_sub(older_idle)));
+        let moves = next_moves(limits, before, progress, may_start);
+        let after = made(before, moves, progress);
+
+        let healthy = |it: Heads| it.primary_healthy + it.older_kept;
+        prop_assert!(healthy(after) >= limits.minimum.min(healthy(before)));
+        let live = |it: Heads| it.primary + it.older;
+        prop_assert!(live(after) <= limits.maximum.max(live(before)));
+        prop_assert!(after.primary <= desired);
+
+        let mut settled = after;
+        for _ in 0..16 {
+            settled = made(settled, next_moves(limits, settled, progress, may_start), progress);
+        }
+        prop_assert_eq!(next_moves(limits, settled, progress, may_start), Moves::default());
+    }
 }

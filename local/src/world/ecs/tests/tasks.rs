@@ -4,11 +4,7 @@ use super::super::*;
 use super::*;
 
 fn statuses<'a>(laptop: &'a Laptop, task_arn: &str) -> Vec<&'a str> {
-    let of_task = laptop
-        .events
-        .iter()
-        .map(|it| &it["detail"])
-        .filter(|it| it["taskArn"] == *task_arn);
+    let of_task = laptop.events.iter().map(|it| &it["detail"]).filter(|it| it["taskArn"] == *task_arn);
     let mut statuses: Vec<_> = of_task.filter_map(|it| it["lastStatus"].as_str()).collect();
     statuses.dedup();
     statuses
@@ -37,11 +33,7 @@ fn a_task_goes_through_every_state_and_tells_each() {
             "STOPPED"
         ]
     );
-    let mut details = laptop
-        .events
-        .iter()
-        .map(|it| &it["detail"])
-        .filter(|it| it["taskArn"] == *arn);
+    let mut details = laptop.events.iter().map(|it| &it["detail"]).filter(|it| it["taskArn"] == *arn);
     let versions: Vec<_> = details.clone().filter_map(|it| it["version"].as_u64()).collect();
     assert_eq!(versions, (1..=9).collect::<Vec<_>>());
     let last = details.next_back().unwrap();
@@ -67,25 +59,16 @@ fn a_task_drains_before_it_is_told_to_end() {
     let started_draining = laptop.world.now();
     laptop.run_until("told to stop", |it| {
         let draining = task(it, &arn).last_status == TaskStatus::Deactivating;
-        assert_eq!(
-            draining,
-            it.world.find_target_group("game").unwrap().targets.len() == 1
-        );
+        assert_eq!(draining, it.world.find_target_group("game").unwrap().targets.len() == 1);
         it.trace.contains(&stop_line)
     });
     let waited = laptop.world.now().duration_since(started_draining).as_secs();
-    assert!(
-        (5..=6).contains(&waited),
-        "the deregistration delay, not {waited} s"
-    );
+    assert!((5..=6).contains(&waited), "the deregistration delay, not {waited} s");
 
     let mut laptop = Laptop::with_service(1);
     laptop.scale(0);
     laptop.run_for(1);
-    assert!(
-        laptop.trace.contains(&stop_line),
-        "an idle target need not wait for it"
-    );
+    assert!(laptop.trace.contains(&stop_line), "an idle target need not wait for it");
 }
 
 #[test]
@@ -95,10 +78,7 @@ fn a_crashed_task_is_replaced() {
     laptop.crash(&arn);
     let crashed = task(&laptop, &arn);
     assert_eq!(crashed.stop_code, Some("EssentialContainerExited"));
-    assert_eq!(
-        crashed.stopped_reason.as_deref(),
-        Some("Essential container in task exited")
-    );
+    assert_eq!(crashed.stopped_reason.as_deref(), Some("Essential container in task exited"));
     assert_eq!(crashed.containers[0].exit_code, Some(1));
     let group = laptop.world.find_target_group("game").unwrap();
     assert_eq!(group.draining().count(), 1, "it gets nothing new at once");
@@ -109,19 +89,13 @@ fn a_crashed_task_is_replaced() {
     assert_eq!(service.deployments.len(), 1);
     assert_eq!(service.deployments[0].failed_tasks, 0, "it had been healthy");
     laptop.run_for(10);
-    assert_eq!(
-        laptop.messages().last(),
-        Some(&"(service game) has reached a steady state.")
-    );
+    assert_eq!(laptop.messages().last(), Some(&"(service game) has reached a steady state."));
 }
 
 #[test]
 fn a_task_that_becomes_unhealthy_is_replaced() {
     let mut laptop = Laptop::with_service(2);
-    let (arn, port) = (
-        laptop.live()[0].arn.clone(),
-        laptop.live()[0].containers[0].host_port.unwrap(),
-    );
+    let (arn, port) = (laptop.live()[0].arn.clone(), laptop.live()[0].containers[0].host_port.unwrap());
     for _ in 0..2 {
         laptop.world.report(Report::TargetProbed {
             target_group_arn: laptop.target_group_arn(),
@@ -132,10 +106,7 @@ fn a_task_that_becomes_unhealthy_is_replaced() {
     }
     let sick = task(&laptop, &arn);
     assert_eq!(sick.stop_code, Some("ServiceSchedulerInitiated"));
-    let reason = format!(
-        "Task failed ELB health checks in (target-group {})",
-        laptop.target_group_arn()
-    );
+    let reason = format!("Task failed ELB health checks in (target-group {})", laptop.target_group_arn());
     assert_eq!(sick.stopped_reason.as_ref(), Some(&reason));
     let messages = laptop.messages().join("\n");
     assert!(messages.contains(") due to (reason Request timed out)"));
@@ -144,10 +115,8 @@ fn a_task_that_becomes_unhealthy_is_replaced() {
 
 #[test]
 fn the_grace_period_protects_a_slow_starter() {
-    let mut laptop = Laptop::with(CreateService {
-        health_check_grace_period_seconds: 20,
-        ..service_request()
-    });
+    let mut laptop =
+        Laptop::with(CreateService { health_check_grace_period_seconds: 20, ..service_request() });
     laptop.deploy("sick");
     laptop.run_for(19);
     assert_eq!(laptop.live().len(), 4);
@@ -164,25 +133,10 @@ fn stopping_a_task_that_has_not_begun_sends_nothing_out() {
     laptop.carry_out();
     let before = laptop.trace.len();
     assert_eq!(task(&laptop, &arn).last_status, TaskStatus::Provisioning);
-    laptop
-        .world
-        .stop_task(Some("demo"), &arn, Some("No thanks"))
-        .unwrap();
-    assert_eq!(
-        laptop
-            .world
-            .take_effects()
-            .iter()
-            .filter(|it| !matches!(it, Effect::Event(_)))
-            .count(),
-        0
-    );
+    laptop.world.stop_task(Some("demo"), &arn, Some("No thanks")).unwrap();
+    assert_eq!(laptop.world.take_effects().iter().filter(|it| !matches!(it, Effect::Event(_))).count(), 0);
     laptop.run_until("stopped", |it| task(it, &arn).last_status == TaskStatus::Stopped);
-    assert!(
-        laptop.trace[before..]
-            .iter()
-            .all(|it| !it.contains(&arn[arn.len() - 32..]))
-    );
+    assert!(laptop.trace[before..].iter().all(|it| !it.contains(&arn[arn.len() - 32..])));
     let stopped = task(&laptop, &arn);
     assert_eq!(stopped.stop_code, Some("UserInitiated"));
     assert_eq!(stopped.stopped_reason.as_deref(), Some("No thanks"));
@@ -219,14 +173,8 @@ fn a_sidecar_may_end_and_an_essential_container_takes_the_others_along() {
         json!({ "name": "sidecar", "image": "registry/sidecar:v1", "essential": false }),
         json!({ "name": "proxy", "image": "registry/proxy:v1" }),
     ]);
-    laptop
-        .world
-        .register_task_definition(document, Tags::new(), "test")
-        .unwrap();
-    let request = CreateService {
-        desired_count: 1,
-        ..service_request()
-    };
+    laptop.world.register_task_definition(document, Tags::new(), "test").unwrap();
+    let request = CreateService { desired_count: 1, ..service_request() };
     laptop.world.create_service(request).unwrap();
     laptop.starts = false;
     laptop.run_for(1);
@@ -252,9 +200,7 @@ fn a_sidecar_may_end_and_an_essential_container_takes_the_others_along() {
     laptop.world.report(exited("proxy"));
     assert_eq!(task(&laptop, &arn).last_status, TaskStatus::Stopping);
     let effects = laptop.world.take_effects();
-    assert!(effects.contains(&Effect::StopTask {
-        task_arn: arn.clone()
-    }));
+    assert!(effects.contains(&Effect::StopTask { task_arn: arn.clone() }));
     laptop.world.report(exited("game"));
     assert_eq!(task(&laptop, &arn).last_status, TaskStatus::Deprovisioning);
 }
@@ -266,13 +212,9 @@ fn a_stopped_task_is_remembered_for_a_while() {
     laptop.scale(0);
     laptop.run_for(5);
     let stopped_at = task(&laptop, &arn).stopped_at.unwrap();
-    laptop
-        .world
-        .advance(stopped_at + SignedDuration::from_secs(3_599));
+    laptop.world.advance(stopped_at + SignedDuration::from_secs(3_599));
     assert!(laptop.world.find_task(Some("demo"), &arn).unwrap().is_some());
-    laptop
-        .world
-        .advance(stopped_at + SignedDuration::from_secs(3_600));
+    laptop.world.advance(stopped_at + SignedDuration::from_secs(3_600));
     assert!(laptop.world.find_task(Some("demo"), &arn).unwrap().is_none());
     assert_eq!(laptop.world.next_wake(), None);
 }
@@ -285,10 +227,7 @@ fn what_a_task_is_started_with_is_what_its_definition_says() {
     container["entryPoint"] = json!(["/game"]);
     container["command"] = json!(["--quick"]);
     container["workingDirectory"] = json!("/srv");
-    laptop
-        .world
-        .register_task_definition(document, Tags::new(), "test")
-        .unwrap();
+    laptop.world.register_task_definition(document, Tags::new(), "test").unwrap();
     laptop.world.create_service(service_request()).unwrap();
     let wake = laptop.world.next_wake().unwrap();
     laptop.world.advance(wake);
@@ -297,18 +236,8 @@ fn what_a_task_is_started_with_is_what_its_definition_says() {
         Effect::StartTask(start) => Some(start),
         _ => None,
     });
-    let StartTask {
-        containers,
-        family,
-        revision,
-        cluster,
-        zone,
-        ..
-    } = start.unwrap();
-    assert_eq!(
-        (family.as_str(), *revision, cluster.as_str()),
-        ("game", 1, "demo")
-    );
+    let StartTask { containers, family, revision, cluster, zone, .. } = start.unwrap();
+    assert_eq!((family.as_str(), *revision, cluster.as_str()), ("game", 1, "demo"));
     assert_eq!(zone, "eu-central-1a");
     let container = &containers[0];
     assert_eq!(container.image, "registry:5000/game:v1");
