@@ -103,12 +103,7 @@ pub struct Push {
     #[arg(long, env = "PUSHBOAT_REGISTRY", value_name = "URL")]
     pub registry: Option<String>,
     /// Password of the user AWS (default: that of the running `pushboat local`)
-    #[arg(
-        long,
-        env = "PUSHBOAT_REGISTRY_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
+    #[arg(long, env = "PUSHBOAT_REGISTRY_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
     pub registry_password: Option<String>,
     /// Where `pushboat local` wrote down its addresses (default: in this user's own runtime folder)
     #[arg(long, env = "PUSHBOAT_PLACE", value_name = "FILE")]

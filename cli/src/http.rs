@@ -46,31 +46,12 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request
-            .body(body.boxed_unsync())
-            .with_context(|| format!("{method} {url}"))?;
-        let answer = self
-            .0
-            .request(request)
-            .await
-            .with_context(|| format!("{method} {url}"))?;
-        let location = answer
-            .headers()
-            .get("location")
-            .and_then(|it| it.to_str().ok())
-            .map(str::to_owned);
+        let request = request.body(body.boxed_unsync()).with_context(|| format!("{method} {url}"))?;
+        let answer = self.0.request(request).await.with_context(|| format!("{method} {url}"))?;
+        let location = answer.headers().get("location").and_then(|it| it.to_str().ok()).map(str::to_owned);
         let status = answer.status();
-        let body = answer
-            .into_body()
-            .collect()
-            .await
-            .with_context(|| format!("{method} {url}"))?
-            .to_bytes();
-        Ok(Answer {
-            status,
-            location,
-            body,
-        })
+        let body = answer.into_body().collect().await.with_context(|| format!("{method} {url}"))?.to_bytes();
+        Ok(Answer { status, location, body })
     }
 }
 
@@ -88,11 +69,7 @@ impl Source {
 
     pub(crate) fn bytes(bytes: Vec<u8>) -> Source {
         let left = bytes.len() as u64;
-        Source {
-            reader: Box::new(std::io::Cursor::new(bytes)),
-            left,
-            sent: None,
-        }
+        Source { reader: Box::new(std::io::Cursor::new(bytes)), left, sent: None }
     }
 
     pub(crate) fn reader(
@@ -100,11 +77,7 @@ impl Source {
         length: u64,
         sent: Arc<dyn Fn(u64) + Send + Sync>,
     ) -> Source {
-        Source {
-            reader,
-            left: length,
-            sent: Some(sent),
-        }
+        Source { reader, left: length, sent: Some(sent) }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -12,24 +13,18 @@ use crate::args;
 use crate::image::Image;
 use crate::image::compose::{self, Recipe};
 use crate::image::layout;
-use crate::image::upload::Repository;
-use crate::local;
+use crate::image::upload::{Repository, Sent};
+use crate::local::{self, stack};
 use crate::terminal::{Page, Voice};
 
 /// Colours that tell versions apart on a dark and on a light page.
-const PALETTE: [&str; 8] = [
-    "#2563eb", "#c2410c", "#15803d", "#9333ea", "#b91c1c", "#0f766e", "#a16207", "#be185d",
-];
+const PALETTE: [&str; 8] =
+    ["#2563eb", "#c2410c", "#15803d", "#9333ea", "#b91c1c", "#0f766e", "#a16207", "#be185d"];
 
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An image made from the game's binary.
-    Game {
-        binary: PathBuf,
-        label: String,
-        colour: Option<String>,
-        placeholder: bool,
-    },
+    Game { binary: PathBuf, label: String, colour: Option<String>, placeholder: bool },
     /// A folder, or a tar of one.
     Layout(PathBuf),
 }
@@ -71,65 +66,49 @@ impl PushProgress for Quiet {
 }
 
 pub async fn push(request: PushRequest, progress: &dyn PushProgress) -> Result<PushOutcome> {
-    let repository = Repository::open(&request.registry, &request.repository, &request.password)?;
-    let tag = request.tags.first().context("a push needs a tag")?;
-    let (image, _layout) = match &request.source {
-        Source::Game {
-            binary,
-            label,
-            colour,
-            placeholder,
-        } => {
+    let PushRequest { source, repository: name, tags, registry, password } = request;
+    let repository = Repository::open(&registry, &name, &password)?;
+    let tag = tags.first().context("a push needs a tag")?;
+    // An unpacked layout lives as long as it is being read.
+    let (image, _unpacked) = match &source {
+        Source::Game { binary, label, colour, placeholder } => {
             let colour = colour.clone().unwrap_or_else(|| colour_of(tag).to_owned());
             (game_image(binary, tag, label, &colour, *placeholder)?, None)
         }
-        Source::Layout(path) => {
-            let mut layout = layout::read(path)?;
-            (
-                std::mem::replace(
-                    &mut layout.image,
-                    Image {
-                        blobs: vec![],
-                        manifests: vec![],
-                    },
-                ),
-                Some(layout),
-            )
-        }
+        Source::Layout(path) => layout::read(path)?,
     };
+    let sent = send(&repository, &image, &tags, progress).await?;
+    let digest = image.manifests.last().map(|root| root.digest.clone()).unwrap_or_default();
+    Ok(PushOutcome { repository: name, digest, tags, bytes_uploaded: sent.bytes, blobs_reused: sent.reused })
+}
+
+/// The bytes are counted where they are sent; whoever wants to know is told from here.
+async fn send(
+    repository: &Repository,
+    image: &Image,
+    tags: &[String],
+    progress: &dyn PushProgress,
+) -> Result<Sent> {
     progress.total(image.blobs.iter().map(|blob| blob.size).sum());
-    // The bytes are counted where they are sent; whoever wants to know is told from here.
     let count = Arc::new(AtomicU64::new(0));
     let counter = count.clone();
     let note = Arc::new(move |bytes| {
         counter.fetch_add(bytes, Ordering::Relaxed);
     });
-    let tags = request.tags;
-    let mut sending = Box::pin(repository.push(&image, &tags, note));
+    let mut sending = Box::pin(repository.push(image, tags, note));
     let mut told = 0;
-    let mut tell = || {
+    loop {
+        let done = tokio::select! {
+            sent = &mut sending => Some(sent),
+            () = tokio::time::sleep(Duration::from_millis(50)) => None,
+        };
         let now = count.load(Ordering::Relaxed);
         progress.sent(now - told);
         told = now;
-    };
-    let sent = loop {
-        tokio::select! {
-            sent = &mut sending => { tell(); break sent?; }
-            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => tell(),
+        if let Some(sent) = done {
+            return sent;
         }
-    };
-    let digest = image
-        .manifests
-        .last()
-        .map(|root| root.digest.clone())
-        .unwrap_or_default();
-    Ok(PushOutcome {
-        repository: request.repository,
-        digest,
-        tags: tags.clone(),
-        bytes_uploaded: sent.bytes,
-        blobs_reused: sent.reused,
-    })
+    }
 }
 
 fn game_image(
@@ -148,13 +127,8 @@ fn game_image(
     if placeholder {
         environment.push("GAME_PLACEHOLDER=1".to_owned());
     }
-    let port = local::stack::CONTAINER_PORT;
-    compose::image(Recipe {
-        program_name: "game-2048",
-        program,
-        environment,
-        port,
-    })
+    let port = stack::CONTAINER_PORT;
+    compose::image(Recipe { program_name: "game-2048", program, environment, port })
 }
 
 /// The same tag has the same colour everywhere; tags that end in a number take turns.
@@ -167,40 +141,51 @@ fn colour_of(tag: &str) -> &'static str {
 
 pub async fn run(arguments: args::Push) -> Result<ExitCode> {
     let page = Page::new(Voice::choose(false));
-    let (registry, password, game) = match (&arguments.registry, &arguments.registry_password) {
-        (Some(registry), Some(password)) => (registry.clone(), password.clone(), None),
-        (registry, password) => {
-            let place = local::find(arguments.place.as_deref())?;
-            let registry = registry.clone().unwrap_or(place.registry);
-            (
-                registry,
-                password.clone().unwrap_or(place.registry_password),
-                Some(place.game),
-            )
-        }
-    };
-    let source = source(&arguments, &page).await?;
+    let target = target(&arguments)?;
     let mut tags = vec![arguments.tag.clone()];
-    tags.extend(
-        arguments
-            .follow
-            .clone()
-            .filter(|tag| !tag.is_empty() && *tag != arguments.tag),
-    );
+    tags.extend(arguments.follow.clone().filter(|tag| !tag.is_empty() && *tag != arguments.tag));
+    let follows =
+        arguments.repository == stack::REPOSITORY && tags.iter().any(|tag| tag == stack::TRACKED_TAG);
+    let source = source(&arguments, &page).await?;
     let request = PushRequest {
         source,
-        repository: arguments.repository.clone(),
+        repository: arguments.repository,
         tags,
-        registry,
-        password,
+        registry: target.registry,
+        password: target.password,
     };
     let upload = Upload::new(&page);
     let pushed = push(request, &upload).await?;
     upload.finish(&page, &pushed);
-    if let Some(game) = game {
-        page.say(format!("  the service takes it from here; the game is at {game}"));
+    match target.game {
+        Some(game) if follows => page.say(format!("  the service takes it from here; the game is at {game}")),
+        Some(_) => page.say("  no service of this place follows these tags"),
+        None => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where to push to, with which password, and the game of that place if it is a running one.
+struct Target {
+    registry: String,
+    password: String,
+    game: Option<String>,
+}
+
+fn target(arguments: &args::Push) -> Result<Target> {
+    let bare = |url: &str| url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    if let (Some(registry), Some(password)) = (&arguments.registry, &arguments.registry_password) {
+        return Ok(Target { registry: registry.clone(), password: password.clone(), game: None });
+    }
+    let place = local::find(arguments.place.as_deref());
+    if let Some(registry) = &arguments.registry {
+        // The password of one registry is not for another.
+        let here = place.as_ref().is_ok_and(|place| bare(&place.registry) == bare(registry));
+        ensure!(here, "{registry} is not that of a running `pushboat local`: give --registry-password");
+    }
+    let place = place?;
+    let password = arguments.registry_password.clone().unwrap_or(place.registry_password);
+    Ok(Target { registry: place.registry, password, game: Some(place.game) })
 }
 
 async fn source(arguments: &args::Push, page: &Page) -> Result<Source> {
@@ -226,11 +211,7 @@ pub(crate) struct Upload(indicatif::ProgressBar);
 
 impl Upload {
     pub(crate) fn new(page: &Page) -> Upload {
-        Upload(page.bar(
-            "image",
-            0,
-            "  {prefix:<14} {bar:24.cyan/dim} {bytes}/{total_bytes}",
-        ))
+        Upload(page.bar("image", 0, "  {prefix:<14} {bar:24.cyan/dim} {bytes}/{total_bytes}"))
     }
 
     /// Takes the bar away and leaves a line.

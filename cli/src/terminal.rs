@@ -70,6 +70,9 @@ impl Page {
 
     /// Something under way whose length nobody knows.
     pub(crate) fn spinner(&self, words: &str) -> ProgressBar {
+        if self.voice != Voice::Bars {
+            self.say(format!("  {words} …"));
+        }
         let spinner = self.bars.add(ProgressBar::new_spinner());
         spinner.set_style(style("  {spinner} {msg}"));
         spinner.set_message(words.to_owned());
@@ -88,7 +91,5 @@ impl Page {
 
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template);
-    style
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
 }

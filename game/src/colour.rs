@@ -10,11 +10,7 @@ pub(crate) struct Colour {
 }
 
 impl Colour {
-    pub(crate) const DEFAULT: Colour = Colour {
-        red: 0x25,
-        green: 0x75,
-        blue: 0xa5,
-    };
+    pub(crate) const DEFAULT: Colour = Colour { red: 0x25, green: 0x75, blue: 0xa5 };
 
     /// `#rgb` or `#rrggbb`; nothing else goes into the page's style.
     pub(crate) fn parse(text: &str) -> Option<Colour> {
@@ -28,31 +24,19 @@ impl Colour {
             _ => return None,
         };
         let channel = |at: usize| u8::from_str_radix(&doubled[at..at + 2], 16).ok();
-        Some(Colour {
-            red: channel(0)?,
-            green: channel(2)?,
-            blue: channel(4)?,
-        })
+        Some(Colour { red: channel(0)?, green: channel(2)?, blue: channel(4)? })
     }
 
     /// White or near-black, whichever has the better contrast (relative luminance as in WCAG).
     pub(crate) fn ink(self) -> &'static str {
         let linear = |channel: u8| {
             let share = f64::from(channel) / 255.0;
-            if share <= 0.040_45 {
-                share / 12.92
-            } else {
-                ((share + 0.055) / 1.055).powf(2.4)
-            }
+            if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
         };
         let luminance = 0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue);
         let contrast_with_white = 1.05 / (luminance + 0.05);
         let contrast_with_ink = (luminance + 0.05) / 0.06;
-        if contrast_with_white >= contrast_with_ink {
-            "#ffffff"
-        } else {
-            "#101820"
-        }
+        if contrast_with_white >= contrast_with_ink { "#ffffff" } else { "#101820" }
     }
 }
 
@@ -74,9 +58,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in [
-            "", "#", "red", "1f6feb", "#12345", "#1234567", "#ggg", "#é1", "#+1+2+3", "#fff;x:y",
-        ] {
+        for text in ["", "#", "red", "1f6feb", "#12345", "#1234567", "#ggg", "#é1", "#+1+2+3", "#fff;x:y"] {
             assert_eq!(Colour::parse(text), None, "{text}");
         }
     }

@@ -34,10 +34,7 @@ impl Endpoint {
             Ok(address) => address,
             Err(_) => SocketAddr::new(authority.parse::<IpAddr>().ok()?, 80),
         };
-        Some(Endpoint {
-            address,
-            path: path.trim_end_matches('/').to_owned(),
-        })
+        Some(Endpoint { address, path: path.trim_end_matches('/').to_owned() })
     }
 
     pub(crate) fn is_loopback(&self) -> bool {
@@ -55,17 +52,11 @@ pub(crate) struct Place {
 impl Place {
     /// Not on ECS at all.
     pub(crate) fn local() -> Place {
-        Place {
-            task: "local".to_owned(),
-            zone: "local".to_owned(),
-        }
+        Place { task: "local".to_owned(), zone: "local".to_owned() }
     }
 
     fn unknown() -> Place {
-        Place {
-            task: "unknown".to_owned(),
-            zone: "unknown".to_owned(),
-        }
+        Place { task: "unknown".to_owned(), zone: "unknown".to_owned() }
     }
 }
 
@@ -100,9 +91,7 @@ async fn ask(endpoint: &Endpoint) -> Result<Place, Box<dyn std::error::Error + S
     if response.status() != StatusCode::OK {
         return Err(format!("answered {}", response.status()).into());
     }
-    let body = Limited::new(response.into_body(), LARGEST_ANSWER_BYTES)
-        .collect()
-        .await?;
+    let body = Limited::new(response.into_body(), LARGEST_ANSWER_BYTES).collect().await?;
     place_of(&serde_json::from_slice(&body.to_bytes())?).ok_or_else(|| "answer names no task".into())
 }
 
@@ -111,10 +100,7 @@ fn place_of(task: &Value) -> Option<Place> {
     let id = arn.rsplit('/').next().filter(|id| !id.is_empty())?;
     // Absent on some platforms; the task alone is still worth showing.
     let zone = task.get("AvailabilityZone").and_then(Value::as_str);
-    Some(Place {
-        task: id.to_owned(),
-        zone: zone.unwrap_or("unknown").to_owned(),
-    })
+    Some(Place { task: id.to_owned(), zone: zone.unwrap_or("unknown").to_owned() })
 }
 
 #[cfg(test)]
@@ -143,29 +129,17 @@ mod tests {
     }
 
     fn answer(status: &str, body: &str) -> String {
-        format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
     }
 
     #[tokio::test]
     async fn a_task_learns_its_id_and_zone_even_at_the_second_try() {
         let task = r#"{"TaskARN":"arn:aws:ecs:eu-central-1:123456789012:task/demo/0123abcd","AvailabilityZone":"eu-central-1b","Family":"x"}"#;
-        let (endpoint, served) = endpoint_answering(vec![
-            answer("503 Service Unavailable", ""),
-            answer("200 OK", task),
-        ])
-        .await;
+        let (endpoint, served) =
+            endpoint_answering(vec![answer("503 Service Unavailable", ""), answer("200 OK", task)]).await;
         let place = read(&endpoint).await;
-        assert_eq!(
-            (place.task.as_str(), place.zone.as_str()),
-            ("0123abcd", "eu-central-1b")
-        );
-        assert_eq!(
-            served.await.unwrap(),
-            ["GET /v4/abc/task HTTP/1.1", "GET /v4/abc/task HTTP/1.1"]
-        );
+        assert_eq!((place.task.as_str(), place.zone.as_str()), ("0123abcd", "eu-central-1b"));
+        assert_eq!(served.await.unwrap(), ["GET /v4/abc/task HTTP/1.1", "GET /v4/abc/task HTTP/1.1"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -185,13 +159,7 @@ mod tests {
             ("169.254.170.2:80", "/v4/abc-1")
         );
         assert!(Endpoint::parse("http://[::1]:80").unwrap().is_loopback());
-        for uri in [
-            "",
-            "http://",
-            "http://example.com/v4",
-            "https://127.0.0.1/",
-            "127.0.0.1:80",
-        ] {
+        for uri in ["", "http://", "http://example.com/v4", "https://127.0.0.1/", "127.0.0.1:80"] {
             assert_eq!(Endpoint::parse(uri), None, "{uri}");
         }
     }

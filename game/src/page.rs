@@ -11,11 +11,8 @@ use crate::colour::Colour;
 const INDEX: &str = include_str!("../page/index.html");
 const PLACEHOLDER: &str = include_str!("../page/placeholder.html");
 const STYLE: &str = include_str!("../page/style.css");
-const SCRIPTS: [&str; 3] = [
-    include_str!("../page/board.js"),
-    include_str!("../page/rollout.js"),
-    include_str!("../page/game.js"),
-];
+const SCRIPTS: [&str; 3] =
+    [include_str!("../page/board.js"), include_str!("../page/rollout.js"), include_str!("../page/game.js")];
 const PLACEHOLDER_SCRIPT: &str = include_str!("../page/placeholder.js");
 
 #[derive(Debug, Clone)]
@@ -28,10 +25,7 @@ pub(crate) struct Page {
 impl Page {
     /// `about` is what `/api/about` answers, so that the page knows from the start who served it.
     pub(crate) fn render(about: &str, label: &str, colour: Colour, placeholder: bool) -> Page {
-        let style = format!(
-            ":root {{ --version: {colour}; --on-version: {}; }}\n{STYLE}",
-            colour.ink()
-        );
+        let style = format!(":root {{ --version: {colour}; --on-version: {}; }}\n{STYLE}", colour.ink());
         let (template, script) = if placeholder {
             (PLACEHOLDER, PLACEHOLDER_SCRIPT.to_owned())
         } else {
@@ -114,10 +108,7 @@ mod tests {
             let page = Page::render("{}", "v1", Colour::DEFAULT, placeholder);
             for (open, close) in [("<style>", "</style>"), ("<script>", "</script>")] {
                 let hash = source_hash(between(text(&page), open, close));
-                assert!(
-                    page.content_security_policy.contains(&hash),
-                    "{open}, placeholder: {placeholder}"
-                );
+                assert!(page.content_security_policy.contains(&hash), "{open}, placeholder: {placeholder}");
             }
         }
     }
@@ -125,12 +116,8 @@ mod tests {
     #[test]
     fn every_blank_is_filled_and_nothing_leaves_its_place() {
         for placeholder in [false, true] {
-            let page = Page::render(
-                r#"{"label":"<b>\"{{style}}'"}"#,
-                "<script>&\"",
-                Colour::DEFAULT,
-                placeholder,
-            );
+            let page =
+                Page::render(r#"{"label":"<b>\"{{style}}'"}"#, "<script>&\"", Colour::DEFAULT, placeholder);
             assert!(!text(&page).contains("<b>"));
             assert_eq!(text(&page).matches("<script>").count(), 1);
             assert_eq!(text(&page).matches("<style>").count(), 1);

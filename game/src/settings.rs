@@ -27,11 +27,7 @@ pub(crate) struct BadSetting {
 
 impl fmt::Display for BadSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} is {:?}; it must be {}",
-            self.name, self.value, self.expected
-        )
+        write!(f, "{} is {:?}; it must be {}", self.name, self.value, self.expected)
     }
 }
 
@@ -69,11 +65,9 @@ fn host(
     metadata: Option<&Endpoint>,
 ) -> Result<IpAddr, BadSetting> {
     match variable("GAME_HOST") {
-        Some(value) => value.parse().map_err(|_| BadSetting {
-            name: "GAME_HOST",
-            value,
-            expected: "an IP address",
-        }),
+        Some(value) => {
+            value.parse().map_err(|_| BadSetting { name: "GAME_HOST", value, expected: "an IP address" })
+        }
         None if metadata.is_some_and(Endpoint::is_loopback) => Ok(Ipv4Addr::LOCALHOST.into()),
         None => Ok(Ipv4Addr::UNSPECIFIED.into()),
     }
@@ -107,11 +101,9 @@ fn name(
     setting: &'static str,
 ) -> Result<Option<String>, BadSetting> {
     match variable(setting) {
-        Some(value) if value.len() > LONGEST_NAME || value.chars().any(char::is_control) => Err(BadSetting {
-            name: setting,
-            value,
-            expected: "at most 128 bytes without control characters",
-        }),
+        Some(value) if value.len() > LONGEST_NAME || value.chars().any(char::is_control) => {
+            Err(BadSetting { name: setting, value, expected: "at most 128 bytes without control characters" })
+        }
         other => Ok(other),
     }
 }
@@ -131,10 +123,7 @@ mod tests {
     fn an_empty_environment_is_fine() {
         let settings = read(&[("PORT", "")]).unwrap();
         assert_eq!(settings.listen, "0.0.0.0:8080".parse().unwrap());
-        assert_eq!(
-            (settings.version.as_str(), settings.label.as_str()),
-            ("dev", "dev")
-        );
+        assert_eq!((settings.version.as_str(), settings.label.as_str()), ("dev", "dev"));
         assert!(!settings.placeholder);
     }
 

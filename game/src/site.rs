@@ -76,9 +76,7 @@ impl Site {
         let mut response = self.response(StatusCode::OK, content_type, body);
         if content_type == HTML {
             let policy = header_value(&self.page.content_security_policy);
-            response
-                .headers_mut()
-                .insert(header::CONTENT_SECURITY_POLICY, policy);
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         response
     }
@@ -96,11 +94,7 @@ impl Site {
 /// A version may hold any text; in a header, what is not visible ASCII becomes `?`.
 fn header_value(text: &str) -> HeaderValue {
     let visible = |character: char| {
-        if character.is_ascii_graphic() || character == ' ' {
-            character
-        } else {
-            '?'
-        }
+        if character.is_ascii_graphic() || character == ' ' { character } else { '?' }
     };
     let safe: String = text.chars().map(visible).collect();
     HeaderValue::try_from(safe).unwrap_or_else(|_| HeaderValue::from_static("?"))
@@ -118,15 +112,8 @@ mod tests {
             let found = variables.iter().find(|(candidate, _)| *candidate == name);
             found.map(|(_, value)| (*value).to_owned())
         });
-        let place = Place {
-            task: "0123abcd".to_owned(),
-            zone: "eu-central-1a".to_owned(),
-        };
-        Site::new(
-            &settings.unwrap(),
-            &place,
-            UNIX_EPOCH + Duration::from_millis(1_500),
-        )
+        let place = Place { task: "0123abcd".to_owned(), zone: "eu-central-1a".to_owned() };
+        Site::new(&settings.unwrap(), &place, UNIX_EPOCH + Duration::from_millis(1_500))
     }
 
     async fn body_of(response: Response<Full<Bytes>>) -> Bytes {
@@ -135,11 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn about_says_who_answered() {
-        let site = site(&[
-            ("GAME_VERSION", "v2"),
-            ("GAME_LABEL", "Zwei ☀"),
-            ("GAME_COLOUR", "#f80"),
-        ]);
+        let site = site(&[("GAME_VERSION", "v2"), ("GAME_LABEL", "Zwei ☀"), ("GAME_COLOUR", "#f80")]);
         let response = site.answer(&Method::GET, "/api/about");
         assert_eq!(response.headers()["content-type"], "application/json");
         let about: Value = serde_json::from_slice(&body_of(response).await).unwrap();

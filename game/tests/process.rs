@@ -23,36 +23,24 @@ fn a_wrong_setting_ends_it_with_a_sentence() {
     let output = game().env("GAME_COLOUR", "teal").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        message.contains("GAME_COLOUR") && message.contains("#2575a5"),
-        "{message}"
-    );
+    assert!(message.contains("GAME_COLOUR") && message.contains("#2575a5"), "{message}");
 }
 
 #[test]
 fn sigterm_and_sigint_end_it_cleanly() {
     for signal in ["TERM", "INT"] {
-        let mut child = game()
-            .env("GAME_VERSION", "v7")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = game().env("GAME_VERSION", "v7").stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         let address = line.trim().rsplit(' ').next().unwrap();
 
         let mut stream = TcpStream::connect(address).unwrap();
-        stream
-            .write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
         let mut answer = [0; 400];
         let read = stream.read(&mut answer).unwrap();
         let answer = String::from_utf8_lossy(&answer[..read]);
-        assert!(
-            answer.starts_with("HTTP/1.1 200") && answer.contains("x-game-version: v7"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("x-game-version: v7"), "{answer}");
 
         let told_at = Instant::now();
         let kill = format!("kill -{signal} {}", child.id());
@@ -60,10 +48,6 @@ fn sigterm_and_sigint_end_it_cleanly() {
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "SIG{signal}");
         // The connection above is still open, and idle: no reason to wait for it.
-        assert!(
-            told_at.elapsed() < Duration::from_secs(4),
-            "SIG{signal} took {:?}",
-            told_at.elapsed()
-        );
+        assert!(told_at.elapsed() < Duration::from_secs(4), "SIG{signal} took {:?}", told_at.elapsed());
     }
 }

@@ -1,14 +1,11 @@
 //! What the story came to, for a person and for a machine.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use pushboat_local::traffic::TrafficReport;
 use serde::Serialize;
 
-use super::view::View;
-
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Report {
     pub requests_sent: u64,
     pub requests_failed: u64,
@@ -23,43 +20,37 @@ pub(crate) struct Report {
     /// Every revision that was registered, the template's first.
     pub revisions: Vec<String>,
     pub tasks_per_zone: BTreeMap<String, usize>,
+    /// Why the story was not told to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Report {
-    pub(crate) fn new(
-        traffic: TrafficReport,
-        [first, second]: [Duration; 2],
-        revisions: Vec<String>,
-        view: &View,
-    ) -> Report {
-        Report {
-            requests_sent: traffic.sent,
-            requests_failed: traffic.failed,
-            failures: traffic.first_failures,
-            requests_by_version: traffic.by_version,
-            latency_p50_millis: traffic.latency_p50_millis,
-            latency_p99_millis: traffic.latency_p99_millis,
-            rollout_seconds: tenths(second),
-            first_rollout_seconds: tenths(first),
-            revisions,
-            tasks_per_zone: view.healthy_per_zone(),
-        }
+    pub(crate) fn failed(error: &anyhow::Error) -> Report {
+        Report { error: Some(format!("{error:#}")), ..Report::default() }
+    }
+
+    pub(crate) fn served(&mut self, traffic: TrafficReport) {
+        self.requests_sent = traffic.sent;
+        self.requests_failed = traffic.failed;
+        self.failures = traffic.first_failures;
+        self.requests_by_version = traffic.by_version;
+        self.latency_p50_millis = traffic.latency_p50_millis;
+        self.latency_p99_millis = traffic.latency_p99_millis;
     }
 
     /// Something was asked, nothing was lost, and more than one zone serves.
     pub(crate) fn is_good(&self) -> bool {
-        self.requests_sent > 0
+        self.error.is_none()
+            && self.requests_sent > 0
             && self.requests_failed == 0
             && (self.tasks_per_zone.values().filter(|tasks| **tasks > 0).count() > 1
                 || self.tasks_per_zone.values().sum::<usize>() < 2)
     }
 
     pub(crate) fn in_words(&self) -> String {
-        let served: Vec<_> = self
-            .requests_by_version
-            .iter()
-            .map(|(version, count)| format!("{count} by {version}"))
-            .collect();
+        let served: Vec<_> =
+            self.requests_by_version.iter().map(|(version, count)| format!("{count} by {version}")).collect();
         let mut words = format!(
             "  traffic      {} requests sent, {} failed ({}); half within {:.1} ms, 99 % within {:.1} ms",
             self.requests_sent,
@@ -74,8 +65,4 @@ impl Report {
         }
         words
     }
-}
-
-fn tenths(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 10.0).round() / 10.0
 }

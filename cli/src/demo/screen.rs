@@ -30,12 +30,15 @@ impl<'a> Screen<'a> {
             starting: page.bar("starting", length, COUNT),
             healthy: page.bar("healthy", length, COUNT),
             draining: page.bar("draining", length, COUNT),
-            zones: view
-                .zones
-                .iter()
-                .map(|zone| (zone.clone(), page.bar(zone, 0, ZONE)))
-                .collect(),
+            zones: view.zones.iter().map(|zone| (zone.clone(), page.bar(zone, 0, ZONE))).collect(),
             said: String::new(),
+        }
+    }
+
+    /// The push has not been seen yet: by the event in a moment, by the sweep if the event is lost.
+    pub(crate) fn wait(&self) {
+        for (_, row) in &self.zones {
+            row.set_message("waiting for the push to be seen");
         }
     }
 
@@ -62,10 +65,7 @@ impl<'a> Screen<'a> {
             row.finish_and_clear();
         }
         let per_zone = view.healthy_per_zone();
-        let zones: Vec<_> = per_zone
-            .iter()
-            .map(|(zone, tasks)| format!("{tasks} in {zone}"))
-            .collect();
+        let zones: Vec<_> = per_zone.iter().map(|(zone, tasks)| format!("{tasks} in {zone}")).collect();
         self.page.say(format!(
             "  rolled out   revision {} on {} tasks ({}) in {:.1} s",
             view.revision,
@@ -80,10 +80,7 @@ impl<'a> Screen<'a> {
 fn marks(view: &View, zone: &str) -> String {
     let mut by_version: BTreeMap<(bool, &str), Vec<Phase>> = BTreeMap::new();
     for task in view.tasks.iter().filter(|task| task.zone == zone) {
-        by_version
-            .entry((task.new, &task.version))
-            .or_default()
-            .push(task.phase);
+        by_version.entry((task.new, &task.version)).or_default().push(task.phase);
     }
     let mut words = Vec::new();
     for ((_, version), mut phases) in by_version {

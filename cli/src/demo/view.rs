@@ -43,16 +43,9 @@ impl View {
     /// `None` while there is no such service.
     pub fn of(world: &World) -> Option<View> {
         let service = world.find_service(Some(stack::CLUSTER), stack::SERVICE).ok()??;
-        let primary = service
-            .deployments
-            .iter()
-            .find(|one| one.status == DeploymentStatus::Primary)?;
+        let primary = service.deployments.iter().find(|one| one.status == DeploymentStatus::Primary)?;
         let definition = world.find_task_definition(&service.task_definition_arn).ok()?;
-        let tasks = world
-            .ecs
-            .tasks
-            .iter()
-            .filter(|task| task.service_arn.as_ref() == Some(&service.arn));
+        let tasks = world.ecs.tasks.iter().filter(|task| task.service_arn.as_ref() == Some(&service.arn));
         Some(View {
             desired: service.desired_count as usize,
             zones: world.settings.zones.clone(),
@@ -61,11 +54,7 @@ impl View {
             rollout_reason: primary.rollout_state_reason.clone(),
             revision: definition.revision,
             digest: image(world, &service.task_definition_arn).and_then(digest),
-            latest_event: service
-                .events
-                .first()
-                .map(|event| event.message.clone())
-                .unwrap_or_default(),
+            latest_event: service.events.first().map(|event| event.message.clone()).unwrap_or_default(),
         })
     }
 
@@ -75,10 +64,7 @@ impl View {
 
     /// New tasks in this phase.
     pub fn count_new(&self, phase: Phase) -> usize {
-        self.tasks
-            .iter()
-            .filter(|task| task.new && task.phase == phase)
-            .count()
+        self.tasks.iter().filter(|task| task.new && task.phase == phase).count()
     }
 
     /// The service is where it was told to go, and nothing of the old is left.
@@ -118,9 +104,7 @@ fn is_healthy(world: &World, service: &Service, task: &Task) -> bool {
     let port = task.containers.iter().find_map(|container| container.host_port);
     service.load_balancers.iter().all(|balancer| {
         let groups = world.elb.target_groups.iter();
-        let group = groups
-            .clone()
-            .find(|group| group.arn == balancer.target_group_arn);
+        let group = groups.clone().find(|group| group.arn == balancer.target_group_arn);
         group.is_some_and(|group| {
             group
                 .targets
@@ -139,23 +123,14 @@ fn version(world: &World, task_definition_arn: &str) -> String {
         return image.rsplit_once(':').map_or(image, |(_, tag)| tag).to_owned();
     };
     let repository = world.ecr.repositories.get(stack::REPOSITORY);
-    let tags = repository
-        .and_then(|repository| repository.images.get(&digest))
-        .map(|image| &image.tags);
+    let tags = repository.and_then(|repository| repository.images.get(&digest)).map(|image| &image.tags);
     let named = tags.and_then(|tags| tags.iter().find(|tag| *tag != stack::TRACKED_TAG));
-    named
-        .cloned()
-        .unwrap_or_else(|| digest["sha256:".len()..][..8].to_owned())
+    named.cloned().unwrap_or_else(|| digest["sha256:".len()..][..8].to_owned())
 }
 
 fn image<'a>(world: &'a World, task_definition_arn: &str) -> Option<&'a str> {
     let definition = world.find_task_definition(task_definition_arn).ok()?;
-    definition
-        .document
-        .get("containerDefinitions")?
-        .get(0)?
-        .get("image")?
-        .as_str()
+    definition.document.get("containerDefinitions")?.get(0)?.get("image")?.as_str()
 }
 
 fn digest(image: &str) -> Option<String> {

@@ -43,10 +43,7 @@ pub(crate) fn image(recipe: Recipe<'_>) -> Result<Image> {
         "layers": [{ "mediaType": LAYER, "digest": layer.digest, "size": layer.size }],
     });
     let manifest = Manifest::of(OCI_MANIFEST, serde_json::to_vec(&manifest)?);
-    Ok(Image {
-        blobs: vec![layer, config],
-        manifests: vec![manifest],
-    })
+    Ok(Image { blobs: vec![layer, config], manifests: vec![manifest] })
 }
 
 fn archive(name: &str, program: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -99,12 +96,7 @@ mod tests {
             .map(|entry| {
                 let header = entry.unwrap().header().clone();
                 let path = header.path().unwrap().into_owned();
-                (
-                    path,
-                    header.mode().unwrap(),
-                    header.mtime().unwrap(),
-                    header.uid().unwrap(),
-                )
+                (path, header.mode().unwrap(), header.mtime().unwrap(), header.uid().unwrap())
             })
             .collect();
         assert_eq!(entries, [("game".into(), 0o755, 0, 0)]);

@@ -26,16 +26,7 @@ pub fn ensure_game_binary(progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     let mut command = Command::new(cargo);
     command
         .current_dir(&workspace)
-        .args([
-            "build",
-            "--locked",
-            "--package",
-            PACKAGE,
-            "--profile",
-            PROFILE,
-            "--target",
-            &target,
-        ])
+        .args(["build", "--locked", "--package", PACKAGE, "--profile", PROFILE, "--target", &target])
         .arg("--target-dir")
         .arg(&folder)
         .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static")
@@ -44,9 +35,7 @@ pub fn ensure_game_binary(progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let mut building = command
-        .spawn()
-        .context("cargo could not be started; is Rust installed?")?;
+    let mut building = command.spawn().context("cargo could not be started; is Rust installed?")?;
     let mut said = Vec::new();
     if let Some(stderr) = building.stderr.take() {
         for line in BufReader::new(stderr).lines().map_while(std::io::Result::ok) {
@@ -55,10 +44,7 @@ pub fn ensure_game_binary(progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
         }
     }
     if !building.wait()?.success() {
-        bail!(
-            "cargo build of {PACKAGE} for {target} failed:\n{}",
-            said.join("\n")
-        );
+        bail!("cargo build of {PACKAGE} for {target} failed:\n{}", said.join("\n"));
     }
     let binary = folder.join(&target).join(PROFILE).join(PACKAGE);
     ensure!(binary.is_file(), "cargo built no {}", binary.display());
@@ -75,16 +61,8 @@ fn target() -> Result<String> {
     );
     let musl = format!("{architecture}-unknown-linux-musl");
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let asked = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", &musl])
-        .output();
-    let library = asked
-        .context("rustc could not be started; is Rust installed?")?
-        .stdout;
+    let asked = Command::new(rustc).args(["--print", "target-libdir", "--target", &musl]).output();
+    let library = asked.context("rustc could not be started; is Rust installed?")?.stdout;
     let installed = Path::new(String::from_utf8_lossy(&library).trim()).is_dir();
-    Ok(if installed {
-        musl
-    } else {
-        format!("{architecture}-unknown-linux-gnu")
-    })
+    Ok(if installed { musl } else { format!("{architecture}-unknown-linux-gnu") })
 }

@@ -19,13 +19,6 @@ const LARGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 const DEEPEST: usize = 4;
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// The image, and the unpacked tar it may live in, which goes with it.
-#[derive(Debug)]
-pub(crate) struct Layout {
-    pub image: Image,
-    _unpacked: Option<TempDir>,
-}
-
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Descriptor {
@@ -45,8 +38,8 @@ struct ImageManifest {
     layers: Vec<Descriptor>,
 }
 
-/// Reads a layout with one image or one index in it.
-pub(crate) fn read(path: &Path) -> Result<Layout> {
+/// Reads a layout with one image or one index in it. The folder that a tar was unpacked to goes when it is dropped.
+pub(crate) fn read(path: &Path) -> Result<(Image, Option<TempDir>)> {
     let unpacked = match path.is_dir() {
         true => None,
         false => Some(unpack(path)?),
@@ -65,17 +58,11 @@ pub(crate) fn read(path: &Path) -> Result<Layout> {
     };
     let mut reader = Reader {
         folder: folder.to_owned(),
-        image: Image {
-            blobs: vec![],
-            manifests: vec![],
-        },
+        image: Image { blobs: vec![], manifests: vec![] },
         seen: BTreeSet::new(),
     };
     reader.manifest(root, 0)?;
-    Ok(Layout {
-        image: reader.image,
-        _unpacked: unpacked,
-    })
+    Ok((reader.image, unpacked))
 }
 
 fn unpack(path: &Path) -> Result<TempDir> {
@@ -83,12 +70,7 @@ fn unpack(path: &Path) -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("pushboat-layout-").tempdir()?;
     // `unpack` keeps everything inside the folder.
     let unpacked = tar::Archive::new(BufReader::new(file)).unpack(folder.path());
-    unpacked.with_context(|| {
-        format!(
-            "{} is neither a folder nor a tar of an OCI layout",
-            path.display()
-        )
-    })?;
+    unpacked.with_context(|| format!("{} is neither a folder nor a tar of an OCI layout", path.display()))?;
     Ok(folder)
 }
 
@@ -101,15 +83,8 @@ struct Reader {
 impl Reader {
     /// The manifest after everything it names.
     fn manifest(&mut self, descriptor: &Descriptor, depth: usize) -> Result<()> {
-        ensure!(
-            depth < DEEPEST,
-            "the index of the layout is nested more than {DEEPEST} deep"
-        );
-        ensure!(
-            descriptor.size <= LARGEST_MANIFEST,
-            "{} is too large for a manifest",
-            descriptor.digest
-        );
+        ensure!(depth < DEEPEST, "the index of the layout is nested more than {DEEPEST} deep");
+        ensure!(descriptor.size <= LARGEST_MANIFEST, "{} is too large for a manifest", descriptor.digest);
         if !self.seen.insert(descriptor.digest.clone()) {
             return Ok(());
         }
@@ -128,11 +103,7 @@ impl Reader {
             }
         }
         let media_type = descriptor.media_type.clone();
-        self.image.manifests.push(Manifest {
-            digest: descriptor.digest.clone(),
-            media_type,
-            bytes,
-        });
+        self.image.manifests.push(Manifest { digest: descriptor.digest.clone(), media_type, bytes });
         Ok(())
     }
 
@@ -140,11 +111,7 @@ impl Reader {
         if self.seen.insert(descriptor.digest.clone()) {
             let path = self.checked(descriptor)?;
             let (digest, size) = (descriptor.digest.clone(), descriptor.size);
-            self.image.blobs.push(Blob {
-                digest,
-                size,
-                content: Content::File(path),
-            });
+            self.image.blobs.push(Blob { digest, size, content: Content::File(path) });
         }
         Ok(())
     }
@@ -152,9 +119,8 @@ impl Reader {
     /// The file of a descriptor, if its size and content are what the descriptor says.
     fn checked(&self, descriptor: &Descriptor) -> Result<PathBuf> {
         let digest = &descriptor.digest;
-        let hex = digest
-            .strip_prefix("sha256:")
-            .with_context(|| format!("{digest} is not a sha256 digest"))?;
+        let hex =
+            digest.strip_prefix("sha256:").with_context(|| format!("{digest} is not a sha256 digest"))?;
         ensure!(
             hex.len() == 64 && hex.bytes().all(|it| it.is_ascii_hexdigit()),
             "{digest} is not a sha256 digest"
@@ -163,15 +129,8 @@ impl Reader {
         let mut file = File::open(&path).with_context(|| format!("the layout lacks {digest}"))?;
         let mut hash = Sha256::new();
         let size = copy(&mut file, &mut hash)?;
-        ensure!(
-            size == descriptor.size,
-            "{digest} has {size} bytes, the layout says {}",
-            descriptor.size
-        );
-        ensure!(
-            name(hash.finalize()) == *digest,
-            "the content of {digest} is not what its name says"
-        );
+        ensure!(size == descriptor.size, "{digest} has {size} bytes, the layout says {}", descriptor.size);
+        ensure!(name(hash.finalize()) == *digest, "the content of {digest} is not what its name says");
         Ok(path)
     }
 }
@@ -205,12 +164,8 @@ mod tests {
 
     /// An index over one image, and the files of both.
     fn write(folder: &Path) -> Image {
-        let recipe = compose::Recipe {
-            program_name: "p",
-            program: b"x".to_vec(),
-            environment: vec![],
-            port: 1,
-        };
+        let recipe =
+            compose::Recipe { program_name: "p", program: b"x".to_vec(), environment: vec![], port: 1 };
         let image = compose::image(recipe).unwrap();
         for blob in &image.blobs {
             let mut bytes = Vec::new();
@@ -221,11 +176,7 @@ mod tests {
         let index = serde_json::to_vec(&json!({ "schemaVersion": 2, "manifests": [child] })).unwrap();
         let mut root = put(folder, &index);
         root["mediaType"] = json!(OCI_INDEX);
-        fs::write(
-            folder.join("index.json"),
-            json!({ "manifests": [root] }).to_string(),
-        )
-        .unwrap();
+        fs::write(folder.join("index.json"), json!({ "manifests": [root] }).to_string()).unwrap();
         image
     }
 
@@ -233,32 +184,23 @@ mod tests {
     fn children_come_before_the_index_and_a_tar_reads_like_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let image = write(folder.path());
-        let read_back = read(folder.path()).unwrap().image;
+        let (read_back, _) = read(folder.path()).unwrap();
         assert_eq!(read_back.manifests[0].digest, image.manifests[0].digest);
         assert_eq!((read_back.manifests.len(), read_back.blobs.len()), (2, 2));
 
         let packed = folder.path().join("layout.tar");
         let mut archive = tar::Builder::new(File::create(&packed).unwrap());
-        archive
-            .append_dir_all("blobs", folder.path().join("blobs"))
-            .unwrap();
-        archive
-            .append_path_with_name(folder.path().join("index.json"), "index.json")
-            .unwrap();
+        archive.append_dir_all("blobs", folder.path().join("blobs")).unwrap();
+        archive.append_path_with_name(folder.path().join("index.json"), "index.json").unwrap();
         archive.finish().unwrap();
-        assert_eq!(
-            read(&packed).unwrap().image.manifests[1].digest,
-            read_back.manifests[1].digest
-        );
+        assert_eq!(read(&packed).unwrap().0.manifests[1].digest, read_back.manifests[1].digest);
     }
 
     #[test]
     fn each_kind_of_damage_is_said_in_words() {
         type Damage = fn(&Path, &str);
         let damages: [(&str, Damage); 5] = [
-            ("no index.json", |folder, _| {
-                fs::remove_file(folder.join("index.json")).unwrap()
-            }),
+            ("no index.json", |folder, _| fs::remove_file(folder.join("index.json")).unwrap()),
             ("holds 0 images", |folder, _| {
                 fs::write(folder.join("index.json"), r#"{"manifests":[]}"#).unwrap()
             }),

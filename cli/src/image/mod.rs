@@ -52,11 +52,7 @@ pub(crate) struct Manifest {
 
 impl Blob {
     pub(crate) fn of(bytes: Vec<u8>) -> Blob {
-        Blob {
-            digest: digest(&bytes),
-            size: bytes.len() as u64,
-            content: Content::Memory(bytes),
-        }
+        Blob { digest: digest(&bytes), size: bytes.len() as u64, content: Content::Memory(bytes) }
     }
 
     pub(crate) fn open(&self) -> Result<Box<dyn Read + Send>> {
@@ -69,11 +65,7 @@ impl Blob {
 
 impl Manifest {
     pub(crate) fn of(media_type: &str, bytes: Vec<u8>) -> Manifest {
-        Manifest {
-            digest: digest(&bytes),
-            media_type: media_type.to_owned(),
-            bytes,
-        }
+        Manifest { digest: digest(&bytes), media_type: media_type.to_owned(), bytes }
     }
 }
 

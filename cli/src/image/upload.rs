@@ -29,10 +29,7 @@ pub(crate) struct Sent {
 impl Repository {
     /// Plain HTTP, and so only to this machine: an image on its way to AWS is for a client that speaks TLS.
     pub(crate) fn open(registry: &str, name: &str, password: &str) -> Result<Repository> {
-        let host = registry
-            .strip_prefix("http://")
-            .unwrap_or(registry)
-            .trim_end_matches('/');
+        let host = registry.strip_prefix("http://").unwrap_or(registry).trim_end_matches('/');
         let address = host.rsplit_once(':').map_or(host, |(address, _)| address);
         if registry.starts_with("https://") || !matches!(address, "127.0.0.1" | "localhost" | "[::1]") {
             bail!(
@@ -42,12 +39,7 @@ impl Repository {
         }
         let client = Client::new();
         let authorization = basic("AWS", password);
-        Ok(Repository {
-            client,
-            registry: format!("http://{host}"),
-            name: name.to_owned(),
-            authorization,
-        })
+        Ok(Repository { client, registry: format!("http://{host}"), name: name.to_owned(), authorization })
     }
 
     pub(crate) async fn push(
@@ -66,9 +58,7 @@ impl Repository {
                 outcome.bytes += blob.size;
             }
         }
-        let Some((root, children)) = image.manifests.split_last() else {
-            bail!("the image has no manifest")
-        };
+        let Some((root, children)) = image.manifests.split_last() else { bail!("the image has no manifest") };
         for child in children {
             self.send_manifest(child, &child.digest).await?;
         }
@@ -79,14 +69,7 @@ impl Repository {
     }
 
     async fn has(&self, blob: &Blob) -> Result<bool> {
-        let answer = self
-            .ask(
-                Method::HEAD,
-                &format!("blobs/{}", blob.digest),
-                &[],
-                Source::empty(),
-            )
-            .await?;
+        let answer = self.ask(Method::HEAD, &format!("blobs/{}", blob.digest), &[], Source::empty()).await?;
         match answer.status {
             StatusCode::OK => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
@@ -95,25 +78,19 @@ impl Repository {
     }
 
     async fn send_blob(&self, blob: &Blob, sent: Arc<dyn Fn(u64) + Send + Sync>) -> Result<()> {
-        let begun = self
-            .ask(Method::POST, "blobs/uploads/", &[], Source::empty())
-            .await?;
+        let begun = self.ask(Method::POST, "blobs/uploads/", &[], Source::empty()).await?;
         if begun.status != StatusCode::ACCEPTED {
             return Err(self.refused(&begun, "beginning an upload"));
         }
-        let location = begun
-            .location
-            .context("the registry does not say where to upload to")?;
+        let location = begun.location.context("the registry does not say where to upload to")?;
         let location = match location.starts_with('/') {
             true => format!("{}{location}", self.registry),
             false => location,
         };
         let joint = if location.contains('?') { '&' } else { '?' };
         let url = format!("{location}{joint}digest={}", blob.digest);
-        let headers = [
-            ("authorization", self.authorization.as_str()),
-            ("content-type", "application/octet-stream"),
-        ];
+        let headers =
+            [("authorization", self.authorization.as_str()), ("content-type", "application/octet-stream")];
         let body = Source::reader(blob.open()?, blob.size, sent);
         let done = self.client.send(Method::PUT, &url, &headers, body).await?;
         match done.status {
@@ -125,9 +102,7 @@ impl Repository {
     async fn send_manifest(&self, manifest: &Manifest, reference: &str) -> Result<()> {
         let headers = [("content-type", manifest.media_type.as_str())];
         let body = Source::bytes(manifest.bytes.clone());
-        let answer = self
-            .ask(Method::PUT, &format!("manifests/{reference}"), &headers, body)
-            .await?;
+        let answer = self.ask(Method::PUT, &format!("manifests/{reference}"), &headers, body).await?;
         match answer.status {
             StatusCode::CREATED => Ok(()),
             _ => Err(self.refused(&answer, &format!("pushing {}:{reference}", self.name))),
@@ -168,10 +143,7 @@ impl Repository {
 /// `Basic …` for an Authorization header.
 fn basic(user: &str, password: &str) -> String {
     use base64::Engine as _;
-    format!(
-        "Basic {}",
-        base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"))
-    )
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
 }
 
 #[cfg(test)]
@@ -180,12 +152,7 @@ mod tests {
 
     #[test]
     fn only_a_registry_of_this_machine_is_spoken_to() {
-        for good in [
-            "http://127.0.0.1:5048",
-            "http://localhost:1/",
-            "127.0.0.1:5048",
-            "http://[::1]:5048",
-        ] {
+        for good in ["http://127.0.0.1:5048", "http://localhost:1/", "127.0.0.1:5048", "http://[::1]:5048"] {
             assert!(Repository::open(good, "game", "p").is_ok(), "{good}");
         }
         for bad in [

@@ -36,11 +36,7 @@ impl Entry {
     pub(super) fn write(addresses: &Addresses) -> Result<Entry> {
         let path = default_path();
         let folder = path.parent().context("the address file has no folder")?;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| at(folder))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| at(folder))?;
         let fresh = path.with_extension(format!("{}.new", addresses.process_id));
         let mut file = OpenOptions::new()
             .write(true)
@@ -49,13 +45,9 @@ impl Entry {
             .mode(0o600)
             .open(&fresh)
             .with_context(|| at(&fresh))?;
-        file.write_all(&serde_json::to_vec_pretty(addresses)?)
-            .with_context(|| at(&fresh))?;
+        file.write_all(&serde_json::to_vec_pretty(addresses)?).with_context(|| at(&fresh))?;
         fs::rename(&fresh, &path).with_context(|| at(&path))?;
-        Ok(Entry {
-            path,
-            process_id: addresses.process_id,
-        })
+        Ok(Entry { path, process_id: addresses.process_id })
     }
 }
 
@@ -74,7 +66,9 @@ impl Drop for Entry {
 /// The addresses of the running place, from `path` or from where a place writes them.
 pub fn find(path: Option<&Path>) -> Result<Addresses> {
     let path = path.map_or_else(default_path, Path::to_path_buf);
-    read(&path).context("no `pushboat local` is running for this user; start it, or give --registry")
+    let found =
+        read(&path).ok().filter(|place| Path::new("/proc").join(place.process_id.to_string()).exists());
+    found.context("no `pushboat local` is running for this user; start it, or give --registry")
 }
 
 fn read(path: &Path) -> Result<Addresses> {
@@ -88,11 +82,7 @@ fn at(path: &Path) -> String {
 
 /// In the user's runtime folder, which the system clears at log-out; else in the cache, else among temporary files.
 fn default_path() -> PathBuf {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = set("XDG_RUNTIME_DIR")
         .filter(|folder| folder.is_dir())
         .or_else(|| set("XDG_CACHE_HOME"))
@@ -110,7 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("local.json");
         let addresses = Addresses {
-            process_id: 7,
+            process_id: std::process::id(),
             game: "http://127.0.0.1:2048".into(),
             aws: "http://127.0.0.1:4048".into(),
             registry: "http://127.0.0.1:5048".into(),
@@ -123,6 +113,9 @@ mod tests {
         };
         fs::write(&path, serde_json::to_vec(&addresses).unwrap()).unwrap();
         assert_eq!(find(Some(&path)).unwrap(), addresses);
+        let ended = Addresses { process_id: u32::MAX, ..addresses };
+        fs::write(&path, serde_json::to_vec(&ended).unwrap()).unwrap();
+        assert!(find(Some(&path)).is_err(), "a place that was killed left its file");
         fs::write(&path, "{").unwrap();
         assert!(find(Some(&path)).is_err());
         let missing = find(Some(&folder.path().join("none"))).unwrap_err();

@@ -1,9 +1,11 @@
 //! `pushboat local`: AWS on this machine, with Pushboat's functions and the game's service in it.
 
 mod address_book;
+mod narrator;
 pub mod stack;
 
 pub use address_book::{Addresses, find};
+pub(crate) use narrator::Narrator;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -57,6 +59,7 @@ impl LocalSettings {
                 tasks: place.tasks,
                 sweep_every: Duration::from_secs_f64(place.sweep_seconds),
                 lose_push_events: place.lose_push_events,
+                retry_delays: stack::RETRY_DELAYS.to_vec(),
                 programs: Programs::OneForAll(std::env::current_exe().context("this program's own path")?),
             },
             provisioning: Duration::from_secs_f64(place.provisioning_seconds),
@@ -69,10 +72,7 @@ impl LocalSettings {
 impl Local {
     /// Opens the place, sets up the stack and waits until the placeholder is healthy.
     pub async fn start(settings: LocalSettings) -> Result<Local> {
-        let folder = tempfile::Builder::new()
-            .prefix("pushboat-")
-            .tempdir()
-            .context("a temporary folder")?;
+        let folder = tempfile::Builder::new().prefix("pushboat-").tempdir().context("a temporary folder")?;
         let (secret, password) = (secret()?, secret()?);
         let mut world = Settings::default();
         world.timing.provisioning_millis = i64::try_from(settings.provisioning.as_millis())?;
@@ -98,10 +98,7 @@ impl Local {
             ]
         };
         let place = Place::start(place_settings, |endpoints| {
-            (
-                stack::functions(&settings.choices, &environment(endpoints)),
-                rules,
-            )
+            (stack::functions(&settings.choices, &environment(endpoints)), rules)
         });
         let place = place.await?;
         if settings.choices.lose_push_events {
@@ -124,13 +121,7 @@ impl Local {
             true => Some(address_book::Entry::write(&addresses)?),
             false => None,
         };
-        let local = Local {
-            place,
-            addresses,
-            game: settings.game,
-            folder,
-            _entry: entry,
-        };
+        let local = Local { place, addresses, game: settings.game, folder, _entry: entry };
         match local.set_up(&settings.choices).await {
             Ok(()) => Ok(local),
             Err(error) => {
@@ -148,8 +139,7 @@ impl Local {
             colour: None,
             placeholder: true,
         };
-        self.push(placeholder, &[stack::PLACEHOLDER_TAG], &push::Quiet)
-            .await?;
+        self.push(placeholder, &[stack::PLACEHOLDER_TAG], &push::Quiet).await?;
         stack::create_service(&self.place, choices)?;
         self.wait_until(FIRST_TASKS, View::is_settled)
             .await
@@ -198,11 +188,7 @@ impl Local {
                 return Ok(view);
             }
             if since.elapsed() > patience {
-                bail!(
-                    "not reached in {} s; the service says: {}",
-                    patience.as_secs(),
-                    view.latest_event
-                );
+                bail!("not reached in {} s; the service says: {}", patience.as_secs(), view.latest_event);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -222,11 +208,11 @@ impl Local {
 /// Runs until Ctrl-C.
 pub async fn run(arguments: args::Local) -> Result<ExitCode> {
     let page = Page::new(Voice::choose(false));
-    let interrupted = tokio::spawn(interrupted());
-    let game = build_game(&page).await?;
-    let starting = page.spinner("starting AWS on this machine");
-    let local = Local::start(LocalSettings::of(&arguments.place, game)?).await?;
-    starting.finish_and_clear();
+    let mut interrupted = tokio::spawn(interrupted());
+    let local = tokio::select! {
+        local = begin(&page, &arguments.place) => local?,
+        _ = &mut interrupted => return Ok(INTERRUPTED.into()),
+    };
     page.say(addresses(&local.addresses));
     page.say(format!(
         "\nThe service runs a placeholder. In another terminal:\n\n  cargo run -- push game --tag v1\n\nand open {}. \
@@ -235,79 +221,71 @@ pub async fn run(arguments: args::Local) -> Result<ExitCode> {
     ));
     narrate(&local, &page, interrupted).await;
     page.say("\nending every process …");
-    local.shutdown().await;
-    Ok(ExitCode::SUCCESS)
+    end(local).await
 }
 
-/// Shows decisions as they fall until somebody says stop.
+/// What a shell expects of a program that Ctrl-C ended before it was done.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Builds the game if need be and starts the place, with what is going on shown.
+pub(crate) async fn begin(page: &Page, place: &args::Place) -> Result<Local> {
+    let game = build_game(page).await?;
+    let spinner = page.spinner("starting ECS, ECR, load balancer and Lambda, two zones");
+    let local = Local::start(LocalSettings::of(place, game)?).await;
+    spinner.finish_and_clear();
+    let local = local?;
+    let endpoints = local.place.endpoints();
+    for (wanted, got) in [
+        (place.game_port, endpoints.game.port()),
+        (place.aws_port, endpoints.aws.port()),
+        (place.registry_port, endpoints.registry.port()),
+    ] {
+        if wanted != 0 && wanted != got {
+            page.say(format!("  port {wanted} is taken; {got} is used instead"));
+        }
+    }
+    Ok(local)
+}
+
+/// Ends the place; a second Ctrl-C does not wait for it.
+pub(crate) async fn end(local: Local) -> Result<ExitCode> {
+    tokio::select! {
+        () = local.shutdown() => Ok(ExitCode::SUCCESS),
+        () = interrupted() => Ok(INTERRUPTED.into()),
+    }
+}
+
+/// Tells what happens until somebody says stop.
 pub(crate) async fn narrate(local: &Local, page: &Page, mut interrupted: tokio::task::JoinHandle<()>) {
-    let mut lines = local.place.lambda().subscribe_log();
-    let mut said = String::new();
+    let mut narrator = Narrator::new(local);
     loop {
         tokio::select! {
             _ = &mut interrupted => return,
-            line = lines.recv() => {
-                let Ok(line) = line else { continue };
-                if let Some(decision) = decision(&line.line).filter(|decision| *decision != said) {
-                    page.say(format!("  {}  {decision}", line.function));
-                    said = decision;
-                }
-            }
+            told = narrator.next() => match told {
+                Some(told) => page.say(told),
+                None => return,
+            },
         }
     }
 }
 
-/// A line of the decision log in a person's words; `None` if it is another line.
-pub(crate) fn decision(line: &str) -> Option<String> {
-    let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    let text = |key: &str| line.get(key).and_then(serde_json::Value::as_str);
-    let service = text("service")
-        .map(|service| format!(" {service}"))
-        .unwrap_or_default();
-    let revision = text("revision")
-        .map(|revision| format!(" as {revision}"))
-        .unwrap_or_default();
-    let reason = shortened(text("reason")?);
-    Some(format!(
-        "{}{service}{revision}: {reason} (on {})",
-        text("decision")?,
-        text("hint")?
-    ))
-}
-
-/// Digests with twelve of their digits: enough to tell them apart.
-fn shortened(text: &str) -> String {
-    let mut parts = text.split("sha256:");
-    let mut short = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
-        short.push_str("sha256:");
-        short.push_str(&part[..digits.min(12)]);
-        short.push_str(&part[digits..]);
-    }
-    short
-}
-
 /// Everything needed to use the place with ordinary clients.
 pub(crate) fn addresses(a: &Addresses) -> String {
+    let Addresses { game, aws, control, region, access_key_id, secret_access_key, registry_password, .. } = a;
     let registry = a.registry.trim_start_matches("http://");
+    let (cluster, service) = (stack::CLUSTER, stack::SERVICE);
     format!(
-        "  game         {}\n  AWS APIs     {}\n  registry     {}\n  behind it    {}dead-letters  invocations  log  events\n\n\
-         export AWS_ENDPOINT_URL={} AWS_REGION={} AWS_DEFAULT_REGION={}\n\
-         export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n\
-         aws ecs describe-services --cluster {} --services {}\n\
-         aws ecr get-login-password | docker login --username AWS --password-stdin {registry}",
-        a.game,
-        a.aws,
-        registry,
-        a.control,
-        a.aws,
-        a.region,
-        a.region,
-        a.access_key_id,
-        a.secret_access_key,
-        stack::CLUSTER,
-        stack::SERVICE,
+        "  game         {game}
+  AWS APIs     {aws}
+  registry     {registry}, user AWS
+  behind it    {control}dead-letters  …invocations  …log  …events
+
+export AWS_ENDPOINT_URL={aws} AWS_REGION={region} AWS_DEFAULT_REGION={region}
+export AWS_ACCESS_KEY_ID={access_key_id} AWS_SECRET_ACCESS_KEY={secret_access_key}
+export PUSHBOAT_REGISTRY={registry} PUSHBOAT_REGISTRY_PASSWORD={registry_password}
+
+aws ecs describe-services --cluster {cluster} --services {service}
+aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"
     )
 }
 
@@ -325,42 +303,27 @@ pub(crate) async fn build_game(page: &Page) -> Result<PathBuf> {
     built.context("the game could not be built")
 }
 
-/// Ctrl-C, or being asked to end.
+/// Ctrl-C, being asked to end, or a terminal that goes away.
 pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+    let (terminated, hung_up) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let (Ok(mut terminated), Ok(mut hung_up)) = (terminated, hung_up) else {
         let _ = tokio::signal::ctrl_c().await;
         return;
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
+        _ = hung_up.recv() => {}
     }
 }
 
-/// Thirty-two random hex digits: the place is open to whoever knows them, and to nobody else on this machine.
+/// Thirty-two random hex digits: whoever knows them may push and call the AWS APIs, nobody else on this machine may.
+/// Only the views under `/_local/` are open to all of it.
 fn secret() -> Result<String> {
     let mut bytes = [0_u8; 16];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut bytes))
         .context("/dev/urandom")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decision_is_told_in_a_persons_words() {
-        let digest = "ab".repeat(32);
-        let line = format!(
-            r#"{{"decision":"released","service":"c/s","reason":"a:live is newer (r@sha256:{digest})",
-                "hint":"sweep","revision":"s:2"}}"#
-        );
-        let told = "released c/s as s:2: a:live is newer (r@sha256:abababababab) (on sweep)";
-        assert_eq!(decision(&line).as_deref(), Some(told));
-        assert_eq!(decision("Error: something else"), None);
-        assert_eq!(decision(r#"{"level":"INFO"}"#), None);
-    }
 }

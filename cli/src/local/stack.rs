@@ -39,8 +39,13 @@ pub struct Choices {
     pub tasks: u32,
     pub sweep_every: Duration,
     pub lose_push_events: bool,
+    /// Between the attempts of an asynchronous invocation that fails. Lambda: a minute, then two.
+    pub retry_delays: Vec<Duration>,
     pub programs: Programs,
 }
+
+/// Lambda's own, which the template does not change.
+pub const RETRY_DELAYS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
 /// The functions as the template declares them; `environment` has the endpoint and credentials.
 pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Function> {
@@ -52,13 +57,10 @@ pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Fun
         let mut function = Function::new(name, program);
         function.arguments = arguments;
         function.environment = environment.to_vec();
-        function
-            .environment
-            .push(("PUSHBOAT_CLUSTERS".to_owned(), CLUSTER.to_owned()));
-        function
-            .environment
-            .push(("PUSHBOAT_REPOSITORIES".to_owned(), REPOSITORY.to_owned()));
+        function.environment.push(("PUSHBOAT_CLUSTERS".to_owned(), CLUSTER.to_owned()));
+        function.environment.push(("PUSHBOAT_REPOSITORIES".to_owned(), REPOSITORY.to_owned()));
         function.timeout_seconds = 60;
+        function.retry.delays.clone_from(&choices.retry_delays);
         function.memory_mib = 128;
         function
     };
@@ -88,16 +90,8 @@ pub fn rules(choices: &Choices) -> Result<Vec<Rule>> {
         targets: vec![function.to_owned()],
     };
     Ok(vec![
-        rule(
-            "pushboat-pushes",
-            Trigger::Pattern(Pattern::parse(&pushes)?),
-            "deploy",
-        ),
-        rule(
-            "pushboat-deployments",
-            Trigger::Pattern(Pattern::parse(&deployments)?),
-            "deploy",
-        ),
+        rule("pushboat-pushes", Trigger::Pattern(Pattern::parse(&pushes)?), "deploy"),
+        rule("pushboat-deployments", Trigger::Pattern(Pattern::parse(&deployments)?), "deploy"),
         rule("pushboat-sweep", Trigger::Schedule(choices.sweep_every), "sweep"),
     ])
 }
@@ -137,18 +131,11 @@ fn health_check() -> HealthCheck {
 pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
     place.hub().with(|world| {
         let document = task_definition(world);
-        let document = document
-            .as_object()
-            .context("the task definition is an object")?
-            .clone();
+        let document = document.as_object().context("the task definition is an object")?.clone();
         let revision = world.register_task_definition(document, BTreeMap::new(), "pushboat local")?;
         let tracked = format!("{REPOSITORY}:{TRACKED_TAG}");
-        let target_group_arn = world
-            .elb
-            .target_groups
-            .first()
-            .map(|group| group.arn.clone())
-            .context("no target group")?;
+        let target_group_arn =
+            world.elb.target_groups.first().map(|group| group.arn.clone()).context("no target group")?;
         world.create_service(CreateService {
             cluster: Some(CLUSTER.to_owned()),
             name: SERVICE.to_owned(),
@@ -176,11 +163,7 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
 }
 
 fn task_definition(world: &World) -> Value {
-    let architecture = if cfg!(target_arch = "aarch64") {
-        "ARM64"
-    } else {
-        "X86_64"
-    };
+    let architecture = if cfg!(target_arch = "aarch64") { "ARM64" } else { "X86_64" };
     let image = format!("{}/{REPOSITORY}:{PLACEHOLDER_TAG}", world.settings.registry_host);
     json!({
         "family": SERVICE,

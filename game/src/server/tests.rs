@@ -45,10 +45,7 @@ async fn head_has_the_length_and_not_the_body() {
     let head = exchange(&mut stream, &request("HEAD")).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let get = exchange(&mut stream, &request("GET")).await;
-    assert!(
-        head.starts_with("HTTP/1.1 200") && head.contains("content-length: 2\r\n"),
-        "{head}"
-    );
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("content-length: 2\r\n"), "{head}");
     assert!(head.ends_with("\r\n\r\n"));
     assert!(get.ends_with("\r\n\r\nok"), "{get}");
 }
@@ -57,10 +54,7 @@ async fn head_has_the_length_and_not_the_body() {
 async fn a_request_under_way_is_finished_and_no_new_connection_taken() {
     let server = running(Duration::from_secs(5)).await;
     let mut under_way = TcpStream::connect(server.address).await.unwrap();
-    under_way
-        .write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n")
-        .await
-        .unwrap();
+    under_way.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n").await.unwrap();
     // Let the server see the half request before it is told to stop.
     tokio::time::sleep(Duration::from_millis(50)).await;
     server.stop.send(()).unwrap();
@@ -69,10 +63,7 @@ async fn a_request_under_way_is_finished_and_no_new_connection_taken() {
     }
     assert!(!server.ended.is_finished());
     let answer = exchange(&mut under_way, "\r\n").await;
-    assert!(
-        answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
     assert_eq!(server.ended.await.unwrap(), Ended::Drained);
 }
 
@@ -80,18 +71,13 @@ async fn a_request_under_way_is_finished_and_no_new_connection_taken() {
 async fn an_idle_connection_does_not_hold_it_up() {
     let server = running(Duration::from_secs(60)).await;
     let mut idle = TcpStream::connect(server.address).await.unwrap();
-    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut first = [0; 12];
     idle.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
     drop(server.stop);
     let ended = tokio::time::timeout(Duration::from_secs(10), server.ended).await;
-    assert_eq!(
-        ended.expect("must not wait for the grace").unwrap(),
-        Ended::Drained
-    );
+    assert_eq!(ended.expect("must not wait for the grace").unwrap(), Ended::Drained);
 }
 
 #[tokio::test]
