@@ -40,28 +40,16 @@ fn function_binaries() -> Result<PathBuf> {
     let build = || -> Result<PathBuf> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command
-            .current_dir(workspace())
-            .args(["build", "--workspace", "--bins", "--quiet"]);
+        command.current_dir(workspace()).args(["build", "--workspace", "--bins", "--quiet"]);
         let done = command.output().context("cargo build --workspace --bins")?;
         ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         // target/<profile>/deps/<this test>
         let this = std::env::current_exe()?;
-        let folder = this
-            .parent()
-            .and_then(Path::parent)
-            .context("the test's own folder")?;
-        ensure!(
-            folder.join("deploy").is_file(),
-            "no deploy in {}",
-            folder.display()
-        );
+        let folder = this.parent().and_then(Path::parent).context("the test's own folder")?;
+        ensure!(folder.join("deploy").is_file(), "no deploy in {}", folder.display());
         Ok(folder.to_owned())
     };
-    BUILT
-        .get_or_init(|| build().map_err(|error| format!("{error:#}")))
-        .clone()
-        .map_err(anyhow::Error::msg)
+    BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}"))).clone().map_err(anyhow::Error::msg)
 }
 
 /// What a test may want otherwise.
@@ -75,11 +63,7 @@ pub struct Wishes {
 
 impl Default for Wishes {
     fn default() -> Wishes {
-        Wishes {
-            tasks: 4,
-            sweep_every: Duration::from_secs(3_600),
-            lose_push_events: false,
-        }
+        Wishes { tasks: 4, sweep_every: Duration::from_secs(3_600), lose_push_events: false }
     }
 }
 
@@ -91,6 +75,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
         tasks: wishes.tasks,
         sweep_every: wishes.sweep_every,
         lose_push_events: wishes.lose_push_events,
+        retry_delays: vec![Duration::from_millis(100); 2],
         programs: Programs::Folder(programs),
     };
     Local::start(LocalSettings {
@@ -106,9 +91,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
 /// Every decision that the functions have logged so far, oldest first.
 pub fn decisions(local: &Local) -> Vec<Value> {
     let lines = local.place.lambda().log_lines();
-    let json = lines
-        .iter()
-        .filter_map(|line| serde_json::from_str::<Value>(&line.line).ok());
+    let json = lines.iter().filter_map(|line| serde_json::from_str::<Value>(&line.line).ok());
     json.filter(|line| line.get("decision").is_some()).collect()
 }
 
@@ -121,8 +104,6 @@ pub fn revisions(local: &Local) -> usize {
 pub fn service_events(local: &Local) -> Vec<String> {
     local.place.hub().with(|world| {
         let services = world.ecs.services.iter();
-        services
-            .flat_map(|service| service.events.iter().map(|event| event.message.clone()))
-            .collect()
+        services.flat_map(|service| service.events.iter().map(|event| event.message.clone())).collect()
     })
 }

@@ -32,14 +32,8 @@ impl Stand {
             registry_password: "password".into(),
             world: Settings::default(),
         };
-        let place = Place::start(settings, |_: &Endpoints| (Vec::new(), Vec::new()))
-            .await
-            .expect("a place");
-        Stand {
-            hub: place.hub().clone(),
-            place,
-            _folder: folder,
-        }
+        let place = Place::start(settings, |_: &Endpoints| (Vec::new(), Vec::new())).await.expect("a place");
+        Stand { hub: place.hub().clone(), place, _folder: folder }
     }
 
     /// Pushboat's adapter, signing with the right key.

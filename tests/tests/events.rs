@@ -18,39 +18,18 @@ const DEPLOY: &[(&str, &str)] = &[
     ("push-child-manifest-empty-tag", "an image without a tag"),
     ("push-no-tag-member", "an image without a tag"),
     ("push-null-tag", "an image without a tag"),
-    (
-        "push-tag-is-a-number",
-        "the detail of the event cannot be read: invalid type: integer",
-    ),
-    (
-        "push-other-account",
-        "the event is of account '999999999999', this is 123456789012",
-    ),
-    (
-        "push-no-account",
-        "the event is of account '', this is 123456789012",
-    ),
-    (
-        "push-other-region",
-        "the event is of region 'us-west-2', this is eu-central-1",
-    ),
+    ("push-tag-is-a-number", "the detail of the event cannot be read: invalid type: integer"),
+    ("push-other-account", "the event is of account '999999999999', this is 123456789012"),
+    ("push-no-account", "the event is of account '', this is 123456789012"),
+    ("push-other-region", "the event is of region 'us-west-2', this is eu-central-1"),
     ("push-no-repository", "the event names no repository"),
     ("push-failed", "the push ended in FAILED, not SUCCESS"),
     ("image-deleted", "the image action is DELETE, not PUSH"),
-    (
-        "image-archived",
-        "the image action is UPDATE_STORAGE_CLASS, not PUSH",
-    ),
+    ("image-archived", "the image action is UPDATE_STORAGE_CLASS, not PUSH"),
     ("scan-finished", "no use for 'ECR Image Scan' from 'aws.ecr'"),
-    (
-        "forged-source",
-        "no use for 'ECR Image Action' from 'com.example.ecr'",
-    ),
+    ("forged-source", "no use for 'ECR Image Action' from 'com.example.ecr'"),
     ("detail-is-a-list", "the detail of the event cannot be read"),
-    (
-        "no-detail",
-        "the payload is not an EventBridge event: missing field `detail`",
-    ),
+    ("no-detail", "the payload is not an EventBridge event: missing field `detail`"),
     ("time-is-no-time", "the payload is not an EventBridge event"),
     ("not-an-object", "the payload is not an EventBridge event"),
     ("empty-object", "the payload is not an EventBridge event"),
@@ -59,15 +38,9 @@ const DEPLOY: &[(&str, &str)] = &[
     ("deployment-in-progress", "look: deployment of pushboat/game-2048"),
     ("deployment-completed", "look: deployment of pushboat/game-2048"),
     ("deployment-failed", "look: deployment of pushboat/game-2048"),
-    (
-        "deployment-rolling-back",
-        "look: deployment of pushboat/game-2048",
-    ),
+    ("deployment-rolling-back", "look: deployment of pushboat/game-2048"),
     ("deployment-of-other-cluster", "look: deployment of payroll/web"),
-    (
-        "deployment-of-a-service-that-is-gone",
-        "look: deployment of pushboat/gone",
-    ),
+    ("deployment-of-a-service-that-is-gone", "look: deployment of pushboat/gone"),
     ("deployment-old-arn-format", "the event names no service"),
     ("deployment-without-resources", "the event names no service"),
 ];
@@ -80,9 +53,7 @@ const SWEEP: &[(&str, &str)] = &[
 ];
 
 fn folder(function: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../events")
-        .join(function)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events").join(function)
 }
 
 fn check(function: &str, translate: Translate, table: &[(&str, &str)]) {
@@ -90,21 +61,10 @@ fn check(function: &str, translate: Translate, table: &[(&str, &str)]) {
         Home::of_function("arn:aws:lambda:eu-central-1:123456789012:function:pushboat-deploy").unwrap();
     let files: BTreeSet<String> = std::fs::read_dir(folder(function))
         .unwrap()
-        .map(|entry| {
-            entry
-                .unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     let named: BTreeSet<String> = table.iter().map(|(name, _)| name.to_string()).collect();
-    assert_eq!(
-        files, named,
-        "events/{function} and the table must name the same files"
-    );
+    assert_eq!(files, named, "events/{function} and the table must name the same files");
     for (name, expected) in table {
         let text = std::fs::read_to_string(folder(function).join(format!("{name}.json"))).unwrap();
         let payload: Value = serde_json::from_str(&text).unwrap();
@@ -130,10 +90,7 @@ fn sweep_reads_each_of_its_events_as_the_table_says() {
 fn a_function_without_an_arn_knows_no_home_and_says_so() {
     for arn in ["", "deploy", "arn:aws:lambda", "arn:aws:lambda:::function:deploy"] {
         assert!(
-            Home::of_function(arn)
-                .unwrap_err()
-                .to_string()
-                .contains("neither account nor region"),
+            Home::of_function(arn).unwrap_err().to_string().contains("neither account nor region"),
             "{arn}"
         );
     }

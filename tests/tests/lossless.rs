@@ -22,20 +22,14 @@ fn sample(shapes: &Value, name: &str, seen: &mut Vec<String>) -> Value {
     let value = match text("type").as_str() {
         "structure" => {
             let members = shape["members"].as_object().expect("a structure has members");
-            let pairs = members.iter().map(|(member, of)| {
-                (
-                    member.clone(),
-                    sample(shapes, of.as_str().unwrap_or_default(), seen),
-                )
-            });
+            let pairs = members
+                .iter()
+                .map(|(member, of)| (member.clone(), sample(shapes, of.as_str().unwrap_or_default(), seen)));
             Value::Object(pairs.collect())
         }
         "list" => json!([sample(shapes, &text("member"), seen)]),
         "map" => json!({ "some.key": sample(shapes, &text("value"), seen) }),
-        "string" => shape["enum"]
-            .get(0)
-            .cloned()
-            .unwrap_or_else(|| json!(format!("text of {name}"))),
+        "string" => shape["enum"].get(0).cloned().unwrap_or_else(|| json!(format!("text of {name}"))),
         "integer" | "long" => json!(7),
         "double" | "float" => json!(2.5),
         "boolean" => json!(true),
@@ -49,15 +43,10 @@ fn sample(shapes: &Value, name: &str, seen: &mut Vec<String>) -> Value {
 fn document() -> Map<String, Value> {
     let model: Value = serde_json::from_str(include_str!("../models/register_task_definition.json")).unwrap();
     let sampled = sample(&model["shapes"], "RegisterTaskDefinitionRequest", &mut Vec::new());
-    let Value::Object(mut document) = sampled else {
-        panic!("a request is a structure")
-    };
+    let Value::Object(mut document) = sampled else { panic!("a request is a structure") };
     document.remove("tags");
     document.insert("family".into(), json!("everything"));
-    document.insert(
-        "inventedIn2031".into(),
-        json!({ "deep": [1, null, { "é": 2.5 }] }),
-    );
+    document.insert("inventedIn2031".into(), json!({ "deep": [1, null, { "é": 2.5 }] }));
     let container = &mut document["containerDefinitions"][0];
     container["name"] = json!("web");
     container["image"] = json!("registry.example/game:1");
@@ -70,19 +59,13 @@ async fn every_member_of_the_model_and_an_invented_one_come_through() {
     let stand = Stand::start().await;
     let first = stand.hub.with(|world| {
         let tags = BTreeMap::from([("team".to_owned(), "arcade".to_owned())]);
-        world
-            .register_task_definition(document(), tags, "a person")
-            .unwrap()
-            .arn
+        world.register_task_definition(document(), tags, "a person").unwrap().arn
     });
 
     let aws = stand.aws();
     let described = aws.task_definition(&first).await.unwrap();
     for member in RESPONSE_ONLY.iter().filter(|member| !member.starts_with("de")) {
-        assert!(
-            described.document.contains_key(*member),
-            "the answer should have {member}"
-        );
+        assert!(described.document.contains_key(*member), "the answer should have {member}");
     }
     let edited = described.with_images(&[(
         "web",
@@ -92,9 +75,8 @@ async fn every_member_of_the_model_and_an_invented_one_come_through() {
 
     let again = aws.task_definition(&second).await.unwrap();
     assert_eq!(again.tags, Tags::from([("team".into(), "arcade".into())]));
-    let mut registered = stand
-        .hub
-        .with(|world| world.find_task_definition(&second).unwrap().document.clone());
+    let mut registered =
+        stand.hub.with(|world| world.find_task_definition(&second).unwrap().document.clone());
     assert_eq!(
         registered["containerDefinitions"][0]["image"],
         "registry.example/game@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -105,10 +87,7 @@ async fn every_member_of_the_model_and_an_invented_one_come_through() {
     for (member, value) in &expected {
         assert_eq!(contained(&registered[member], value), Ok(()), "{member}");
     }
-    let added: Vec<_> = registered
-        .keys()
-        .filter(|member| !expected.contains_key(*member))
-        .collect();
+    let added: Vec<_> = registered.keys().filter(|member| !expected.contains_key(*member)).collect();
     assert!(added.is_empty(), "members that nobody registered: {added:?}");
     stand.stop().await;
 }
@@ -120,10 +99,9 @@ fn contained(actual: &Value, expected: &Value) -> Result<(), String> {
             let there = actual.get(key).ok_or_else(|| format!("{key} is gone"))?;
             contained(there, value).map_err(|error| format!("{key}: {error}"))
         }),
-        (Value::Array(actual), Value::Array(expected)) if actual.len() == expected.len() => actual
-            .iter()
-            .zip(expected)
-            .try_for_each(|(actual, expected)| contained(actual, expected)),
+        (Value::Array(actual), Value::Array(expected)) if actual.len() == expected.len() => {
+            actual.iter().zip(expected).try_for_each(|(actual, expected)| contained(actual, expected))
+        }
         (actual, expected) if actual == expected => Ok(()),
         (actual, expected) => Err(format!("{actual} instead of {expected}")),
     }
@@ -132,19 +110,10 @@ fn contained(actual: &Value, expected: &Value) -> Result<(), String> {
 #[test]
 fn the_sample_really_has_every_member_of_the_model() {
     let model: Value = serde_json::from_str(include_str!("../models/register_task_definition.json")).unwrap();
-    let request = model["shapes"]["RegisterTaskDefinitionRequest"]["members"]
-        .as_object()
-        .unwrap();
-    let container = model["shapes"]["ContainerDefinition"]["members"]
-        .as_object()
-        .unwrap();
+    let request = model["shapes"]["RegisterTaskDefinitionRequest"]["members"].as_object().unwrap();
+    let container = model["shapes"]["ContainerDefinition"]["members"].as_object().unwrap();
     let document = document();
-    assert!(
-        request
-            .keys()
-            .filter(|member| *member != "tags")
-            .all(|member| document.contains_key(member))
-    );
+    assert!(request.keys().filter(|member| *member != "tags").all(|member| document.contains_key(member)));
     let sampled = document["containerDefinitions"][0].as_object().unwrap();
     assert!(container.len() > 30 && container.keys().all(|member| sampled.contains_key(member)));
 }

@@ -2,39 +2,29 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pushboat_cli::demo::view::{Phase, View};
 use pushboat_cli::local::{Local, stack};
 use pushboat_local::traffic::Traffic;
+use pushboat_local::wire::{Fault, FaultKind};
+use pushboat_local::world::ecs::UpdateService;
 use pushboat_tests::{Wishes, decisions, place, revisions, service_events};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
 
 async fn push(local: &Local, version: &str) -> String {
-    local
-        .push_version(version, &pushboat_cli::push::Quiet)
-        .await
-        .unwrap()
-        .digest
+    local.push_version(version, &pushboat_cli::push::Quiet).await.unwrap().digest
 }
 
 async fn settled_on(local: &Local, digest: &str) -> View {
-    local
-        .wait_until(SOON, |view| {
-            view.is_settled() && view.digest.as_deref() == Some(digest)
-        })
-        .await
-        .unwrap()
+    local.wait_until(SOON, |view| view.is_settled() && view.digest.as_deref() == Some(digest)).await.unwrap()
 }
 
 fn count(local: &Local, decision: &str) -> usize {
-    decisions(local)
-        .iter()
-        .filter(|line| line["decision"] == decision)
-        .count()
+    decisions(local).iter().filter(|line| line["decision"] == decision).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,18 +59,12 @@ async fn a_push_deploys_under_traffic_and_no_request_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_whose_event_is_lost_is_deployed_by_the_next_sweep() {
-    let wishes = Wishes {
-        tasks: 2,
-        sweep_every: Duration::from_secs(1),
-        lose_push_events: true,
-    };
+    let wishes = Wishes { tasks: 2, sweep_every: Duration::from_secs(1), lose_push_events: true };
     let local = place(wishes).await.unwrap();
     let digest = push(&local, "v1").await;
     settled_on(&local, &digest).await;
-    let released: Vec<Value> = decisions(&local)
-        .into_iter()
-        .filter(|line| line["decision"] == "released")
-        .collect();
+    let released: Vec<Value> =
+        decisions(&local).into_iter().filter(|line| line["decision"] == "released").collect();
     assert_eq!(released.len(), 1);
     assert_eq!(released[0]["hint"], "sweep");
     local.shutdown().await;
@@ -88,12 +72,7 @@ async fn a_push_whose_event_is_lost_is_deployed_by_the_next_sweep() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_image_is_rolled_back_and_not_tried_again() {
-    let local = place(Wishes {
-        tasks: 2,
-        ..Wishes::default()
-    })
-    .await
-    .unwrap();
+    let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
     let good = push(&local, "v1").await;
     settled_on(&local, &good).await;
 
@@ -104,11 +83,7 @@ async fn a_broken_image_is_rolled_back_and_not_tried_again() {
     let rolled_back = async {
         loop {
             let view = local.view().unwrap();
-            let healthy = view
-                .tasks
-                .iter()
-                .filter(|task| task.phase == Phase::Healthy)
-                .count();
+            let healthy = view.tasks.iter().filter(|task| task.phase == Phase::Healthy).count();
             least_healthy = least_healthy.min(healthy);
             if count(&local, "rejected") > 0 && view.is_settled() {
                 return view;
@@ -124,17 +99,9 @@ async fn a_broken_image_is_rolled_back_and_not_tried_again() {
     let before = revisions(&local);
     let tick = event("sweep/tick");
     for _ in 0..20 {
-        let answer = local
-            .place
-            .lambda()
-            .invoke_sync("sweep", tick.clone())
-            .await
-            .unwrap();
+        let answer = local.place.lambda().invoke_sync("sweep", tick.clone()).await.unwrap();
         assert!(answer.error.is_none(), "{answer:?}");
-        let reason = answer.payload["decisions"][0]["reason"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let reason = answer.payload["decisions"][0]["reason"].as_str().unwrap().to_owned();
         assert!(reason.contains("was rejected"), "{reason}");
     }
     assert_eq!(revisions(&local), before);
@@ -153,41 +120,23 @@ async fn push_broken(local: &Local) -> String {
         colour: Some("not a colour".to_owned()),
         placeholder: false,
     };
-    local
-        .push(source, &["v2", stack::TRACKED_TAG], &pushboat_cli::push::Quiet)
-        .await
-        .unwrap()
-        .digest
+    local.push(source, &["v2", stack::TRACKED_TAG], &pushboat_cli::push::Quiet).await.unwrap().digest
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_in_the_folder_ends_in_a_reason_and_none_in_a_dead_letter() {
-    let local = place(Wishes {
-        tasks: 2,
-        ..Wishes::default()
-    })
-    .await
-    .unwrap();
+    let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
     for function in ["deploy", "sweep"] {
         let folder = events().join(function);
         for entry in std::fs::read_dir(folder).unwrap() {
-            let name = entry
-                .unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_string_lossy()
-                .into_owned();
+            let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
             let payload = event(&format!("{function}/{name}"));
             let answer = local.place.lambda().invoke_sync(function, payload).await.unwrap();
             assert!(answer.error.is_none(), "{function}/{name}: {answer:?}");
             let decisions = answer.payload["decisions"].as_array().unwrap().clone();
             assert!(!decisions.is_empty(), "{function}/{name} says nothing");
             for decision in decisions {
-                assert!(
-                    !decision["reason"].as_str().unwrap().is_empty(),
-                    "{function}/{name}: {decision}"
-                );
+                assert!(!decision["reason"].as_str().unwrap().is_empty(), "{function}/{name}: {decision}");
                 assert_ne!(decision["decision"], "released", "{function}/{name}: {decision}");
             }
         }
@@ -199,35 +148,100 @@ async fn every_event_in_the_folder_ends_in_a_reason_and_none_in_a_dead_letter() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_ended_leaves_nothing_behind() {
-    let local = place(Wishes {
-        tasks: 2,
-        ..Wishes::default()
-    })
-    .await
-    .unwrap();
+    let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
     let digest = push(&local, "v1").await;
     settled_on(&local, &digest).await;
     let game = local.addresses.game.trim_start_matches("http://").to_owned();
-    let children = || {
-        let ours = std::process::id().to_string();
-        let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let stats = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-        // pid (name) state parent …: a name may hold spaces and parentheses.
-        let parents = stats.filter_map(|stat| {
-            stat.rsplit(')')
-                .next()?
-                .split_whitespace()
-                .nth(1)
-                .map(str::to_owned)
-        });
-        parents.filter(|parent| *parent == ours).count()
-    };
-    assert!(children() >= 2, "two tasks run");
     let folder = local.folder().to_owned();
-    assert!(folder.is_dir());
+    let endpoint = local.addresses.aws.clone();
+    let running = processes_of(&folder, &endpoint);
+    assert!(running >= 3, "two tasks and a function run: {running}");
     local.shutdown().await;
     assert!(!folder.exists(), "{}", folder.display());
+    assert_eq!(processes_of(&folder, &endpoint), 0, "no process is left behind");
     assert!(std::net::TcpStream::connect(game).is_err(), "the port is closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_keeps_throttling_ends_in_a_dead_letter_and_sending_it_again_deploys() {
+    let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
+    let faults = local.place.wire().faults.clone();
+    faults.lock().unwrap().push(Fault {
+        service: "ecr".into(),
+        operation: "DescribeImages".into(),
+        remaining: 10_000,
+        kind: FaultKind::Throttle,
+    });
+    let digest = push(&local, "v1").await;
+    let lambda = local.place.lambda();
+    let buried = async {
+        while lambda.dead_letters().is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, buried).await.expect("a dead letter");
+    let letter = lambda.dead_letters().remove(0);
+    assert_eq!((letter.function.as_str(), letter.attempts), ("deploy", 3));
+    assert_eq!(letter.payload["detail"]["image-tag"], stack::TRACKED_TAG);
+    let error = letter.error.expect("the last error").message;
+    assert!(error.contains("ThrottlingException"), "{error}");
+    assert_eq!(revisions(&local), 1, "nothing half done");
+
+    faults.lock().unwrap().clear();
+    lambda.redrive(&letter.request_id).unwrap();
+    settled_on(&local, &digest).await;
+    assert_eq!(revisions(&local), 2);
+    local.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_cannot_take_the_image_is_left_alone_with_a_reason() {
+    let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
+    let last_reason = || decisions(&local).last().map(|line| line["reason"].as_str().unwrap().to_owned());
+    let hub = local.place.hub();
+
+    // Somebody moved the service to a definition whose container runs something else.
+    hub.with(|world| {
+        let document = json!({"family": "other", "containerDefinitions": [{
+            "name": "game", "image": "elsewhere.example/other:1", "portMappings": [{"containerPort": 8080}],
+        }]});
+        let document = document.as_object().unwrap().clone();
+        let other = world.register_task_definition(document, Default::default(), "a person").unwrap();
+        world.update_service(UpdateService {
+            cluster: Some(stack::CLUSTER.into()),
+            service: stack::SERVICE.into(),
+            task_definition: Some(other.arn),
+            ..UpdateService::default()
+        })
+    })
+    .unwrap();
+    push(&local, "v1").await;
+    local.place.lambda().idle().await;
+    let reason = last_reason().unwrap();
+    assert!(
+        reason.contains("runs an image of the repository 'game-2048'; they run elsewhere.example/other"),
+        "{reason}"
+    );
+
+    hub.with(|world| world.delete_service(Some(stack::CLUSTER), stack::SERVICE, true)).unwrap();
+    push(&local, "v2").await;
+    local.place.lambda().idle().await;
+    let reason = last_reason().unwrap();
+    assert!(reason.contains("being deleted") || reason.contains("gone"), "{reason}");
+    assert_eq!(revisions(&local), 2, "the template's and the person's");
+    assert!(local.place.lambda().dead_letters().is_empty());
+    local.shutdown().await;
+}
+
+/// How many processes belong to a place: tasks run programs out of its folder, functions are told its endpoint.
+fn processes_of(folder: &Path, endpoint: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path());
+    let belongs = |process: &PathBuf| {
+        let program = std::fs::read_link(process.join("exe")).unwrap_or_default();
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        program.starts_with(folder) || String::from_utf8_lossy(&environment).contains(endpoint)
+    };
+    processes.filter(belongs).count()
 }
 
 fn events() -> PathBuf {

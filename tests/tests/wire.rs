@@ -4,31 +4,21 @@
 
 use pushboat::cloud::{Cloud, Reference, Trouble};
 use pushboat::model::ServiceName;
+use pushboat_local::wire::{Fault, FaultKind};
 use pushboat_tests::wire::Stand;
 
 fn nobody() -> ServiceName {
-    ServiceName {
-        cluster: "pushboat".into(),
-        service: "nobody".into(),
-    }
+    ServiceName { cluster: "pushboat".into(), service: "nobody".into() }
 }
 
 #[tokio::test]
 async fn a_wrong_key_and_a_wrong_secret_are_refused_as_aws_refuses_them() {
     let stand = Stand::start().await;
     for (key, secret, code) in [
-        (
-            "AKIAOTHER",
-            "a secret only the test knows",
-            "UnrecognizedClientException",
-        ),
+        ("AKIAOTHER", "a secret only the test knows", "UnrecognizedClientException"),
         ("AKIATEST", "a guess", "InvalidSignatureException"),
     ] {
-        let refused = stand
-            .aws_with(key, secret)
-            .task_definition("game:1")
-            .await
-            .unwrap_err();
+        let refused = stand.aws_with(key, secret).task_definition("game:1").await.unwrap_err();
         assert!(refused.message.contains(code), "{refused}");
         assert!(!refused.retry_helps());
     }
@@ -41,29 +31,55 @@ async fn what_is_missing_is_said_the_way_aws_says_it() {
     let aws = stand.aws();
     let refused = aws.service(&nobody()).await.unwrap_err();
     assert_eq!(refused.trouble, Trouble::NotFound, "{refused}");
-    stand
-        .hub
-        .with(|world| world.create_cluster("pushboat", Default::default()))
-        .unwrap();
-    assert!(
-        aws.service(&nobody()).await.unwrap().is_none(),
-        "a missing service is not an error for ECS"
-    );
+    stand.hub.with(|world| world.create_cluster("pushboat", Default::default())).unwrap();
+    assert!(aws.service(&nobody()).await.unwrap().is_none(), "a missing service is not an error for ECS");
     assert!(aws.services("pushboat").await.unwrap().is_empty());
     assert_eq!(aws.repository_uri("game").await.unwrap(), None);
-    assert!(
-        aws.image("game", &Reference::Tag("v1".into()))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(aws.image("game", &Reference::Tag("v1".into())).await.unwrap().is_none());
     let refused = aws.release(&nobody(), "game:1").await.unwrap_err();
     assert!(refused.message.contains("Exception"), "{refused}");
     let refused = aws.task_definition("game:1").await.unwrap_err();
-    assert!(
-        refused.message.contains("Unable to describe task definition"),
-        "{refused}"
-    );
+    assert!(refused.message.contains("Unable to describe task definition"), "{refused}");
     assert!(aws.now().is_some(), "the time comes from AWS's answers");
+    stand.stop().await;
+}
+
+/// So many calls of DescribeImages go wrong this way.
+fn trouble(stand: &Stand, remaining: usize, kind: FaultKind) {
+    let mut faults = stand.place.wire().faults.lock().unwrap();
+    faults.clear();
+    faults.push(Fault {
+        service: "ecr".into(),
+        operation: "DescribeImages".into(),
+        remaining: remaining.try_into().unwrap(),
+        kind,
+    });
+}
+
+#[tokio::test]
+async fn a_registry_in_trouble_is_asked_again_and_then_said_to_be_worth_another_try() {
+    let stand = Stand::start().await;
+    stand
+        .hub
+        .with(|world| world.create_repository("game", false, false, Default::default()).map(drop))
+        .unwrap();
+    let aws = stand.aws();
+    let tag = Reference::Tag("v1".into());
+    for (remaining, kind, expected) in [
+        (2, FaultKind::Throttle, None),
+        (9, FaultKind::Throttle, Some(Trouble::Throttled)),
+        (2, FaultKind::ServerError, None),
+        (9, FaultKind::ServerError, Some(Trouble::Unavailable)),
+        // Longer than one attempt may take.
+        (1, FaultKind::Delay(6_000), None),
+    ] {
+        trouble(&stand, remaining, kind);
+        let answer = aws.image("game", &tag).await;
+        assert_eq!(
+            answer.as_ref().err().map(|error| error.trouble),
+            expected,
+            "{remaining} {kind:?}: {answer:?}"
+        );
+    }
     stand.stop().await;
 }
