@@ -247,7 +247,8 @@ def pushboat_push_sends_the_game_and_layouts(place):
         (["/nowhere", "--tag", "v3"], "/nowhere"),
         (["game", "--tag", "not a tag"], "up to 128 letters"),
         ([str(layout.folder), "--tag", "v3", "--label", "x"], "--label and --colour are for the game"),
-        (["game", "--tag", "v3", "--registry", "https://example.com"], "skopeo copy"),
+        (["game", "--tag", "v3", "--registry", "https://example.com", "--registry-password", "x"], "skopeo copy"),
+        (["game", "--tag", "v3", "--registry", "127.0.0.1:1"], "give --registry-password"),
     ]:
         code, said = place.push(*words)
         assert code in (1, 2) and says in said, (words, code, said)
@@ -355,6 +356,32 @@ def docker_pushes_where_an_engine_runs(place):
     subprocess.run(["docker", "push", f"{place.registry}/game-2048:live"], check=True, capture_output=True)
     wait("one revision more", lambda: len(place.revisions()) == before + 1, 30)
     place.aws("ecs", "wait", "services-stable", "--cluster", "pushboat", "--services", "game-2048")
+
+
+@check
+def ctrl_c_ends_the_demo_at_any_moment(place):
+    """While it starts, while version 1 rolls out, and under traffic."""
+    for seconds in (0.4, 1.2, 3.0, 6.0):
+        folder = place.folder / f"demo-{seconds}"
+        folder.mkdir()
+        ports = ["--game-port", "0", "--aws-port", "0", "--registry-port", "0"]
+        demo = subprocess.Popen([place.program, "demo", *ports], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                env=dict(os.environ, XDG_RUNTIME_DIR=str(folder), TMPDIR=str(folder)))
+        time.sleep(seconds)
+        assert demo.poll() is None, demo.stdout.read()
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(20) in (1, 130), f"after {seconds} s it ends with {demo.returncode}"
+        belongs = lambda process: str(folder) in os.readlink(process / "exe")
+        left = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                left += [process.name] if belongs(process) else []
+            except OSError:
+                pass
+        assert not left, f"after {seconds} s these are left: {left}"
+        files = [path.name for path in folder.iterdir()]
+        assert not files, f"after {seconds} s these files are left: {files}"
+        folder.rmdir()
 
 
 def main():
