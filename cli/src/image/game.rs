@@ -9,6 +9,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+/// Where the game listens unless `PORT` says otherwise.
+pub const PORT: u16 = 8080;
+
 const PACKAGE: &str = "game-2048";
 const PROFILE: &str = "game";
 
@@ -44,7 +47,12 @@ pub fn ensure_game_binary(progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
         }
     }
     if !building.wait()?.success() {
-        bail!("cargo build of {PACKAGE} for {target} failed:\n{}", said.join("\n"));
+        bail!(
+            "cargo build of {PACKAGE} for {target} failed:\n{}\nWhere the system has no static C library, \
+             `rustup target add {}-unknown-linux-musl` brings one.",
+            said.join("\n"),
+            std::env::consts::ARCH
+        );
     }
     let binary = folder.join(&target).join(PROFILE).join(PACKAGE);
     ensure!(binary.is_file(), "cargo built no {}", binary.display());

@@ -14,11 +14,12 @@ use pushboat_local::world::ecs::{CircuitBreaker, CreateService, ServiceLoadBalan
 use pushboat_local::world::elb::HealthCheck;
 use serde_json::{Value, json};
 
+use crate::image::game;
+
 pub const CLUSTER: &str = "pushboat";
 pub const SERVICE: &str = "game-2048";
 pub const REPOSITORY: &str = "game-2048";
 pub const CONTAINER: &str = "game";
-pub const CONTAINER_PORT: u16 = 8080;
 /// The tag that the service follows.
 pub const TRACKED_TAG: &str = "live";
 /// What runs until the first push.
@@ -151,7 +152,7 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
             load_balancers: vec![ServiceLoadBalancer {
                 target_group_arn,
                 container_name: CONTAINER.to_owned(),
-                container_port: CONTAINER_PORT,
+                container_port: game::PORT,
             }],
             health_check_grace_period_seconds: 5,
             tags: BTreeMap::from([("pushboat:track".to_owned(), tracked)]),
@@ -176,7 +177,7 @@ fn task_definition(world: &World) -> Value {
             "name": CONTAINER,
             "image": image,
             "essential": true,
-            "portMappings": [{ "containerPort": CONTAINER_PORT, "protocol": "tcp" }],
+            "portMappings": [{ "containerPort": game::PORT, "protocol": "tcp" }],
             "stopTimeout": 10,
         }],
     })

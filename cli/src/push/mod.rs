@@ -1,21 +1,22 @@
-//! `pushboat push`: an image, under one tag and the tag that services follow.
+//! Pushing: an image made from the game or read from a layout, under its tags, into a registry of this machine.
+//!
+//! `command` is what `pushboat push` does around it.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+mod command;
+
+pub(crate) use command::{Upload, run};
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::args;
-use crate::image::Image;
 use crate::image::compose::{self, Recipe};
-use crate::image::layout;
 use crate::image::upload::{Repository, Sent};
-use crate::local::{self, stack};
-use crate::terminal::{Page, Voice};
+use crate::image::{Image, game, layout};
 
 /// Colours that tell versions apart on a dark and on a light page.
 const PALETTE: [&str; 8] =
@@ -111,13 +112,7 @@ async fn send(
     }
 }
 
-fn game_image(
-    binary: &PathBuf,
-    version: &str,
-    label: &str,
-    colour: &str,
-    placeholder: bool,
-) -> Result<Image> {
+fn game_image(binary: &Path, version: &str, label: &str, colour: &str, placeholder: bool) -> Result<Image> {
     let program = std::fs::read(binary).with_context(|| binary.display().to_string())?;
     let mut environment = vec![
         format!("GAME_VERSION={version}"),
@@ -127,8 +122,7 @@ fn game_image(
     if placeholder {
         environment.push("GAME_PLACEHOLDER=1".to_owned());
     }
-    let port = stack::CONTAINER_PORT;
-    compose::image(Recipe { program_name: "game-2048", program, environment, port })
+    compose::image(Recipe { program_name: "game-2048", program, environment, port: game::PORT })
 }
 
 /// The same tag has the same colour everywhere; tags that end in a number take turns.
@@ -137,105 +131,6 @@ fn colour_of(tag: &str) -> &'static str {
     let number = tag[tag.len() - digits..].parse::<usize>();
     let turn = number.unwrap_or_else(|_| tag.bytes().map(usize::from).sum());
     PALETTE[turn % PALETTE.len()]
-}
-
-pub async fn run(arguments: args::Push) -> Result<ExitCode> {
-    let page = Page::new(Voice::choose(false));
-    let target = target(&arguments)?;
-    let mut tags = vec![arguments.tag.clone()];
-    tags.extend(arguments.follow.clone().filter(|tag| !tag.is_empty() && *tag != arguments.tag));
-    let follows =
-        arguments.repository == stack::REPOSITORY && tags.iter().any(|tag| tag == stack::TRACKED_TAG);
-    let source = source(&arguments, &page).await?;
-    let request = PushRequest {
-        source,
-        repository: arguments.repository,
-        tags,
-        registry: target.registry,
-        password: target.password,
-    };
-    let upload = Upload::new(&page);
-    let pushed = push(request, &upload).await?;
-    upload.finish(&page, &pushed);
-    match target.game {
-        Some(game) if follows => page.say(format!("  the service takes it from here; the game is at {game}")),
-        Some(_) => page.say("  no service of this place follows these tags"),
-        None => {}
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Where to push to, with which password, and the game of that place if it is a running one.
-struct Target {
-    registry: String,
-    password: String,
-    game: Option<String>,
-}
-
-fn target(arguments: &args::Push) -> Result<Target> {
-    let bare = |url: &str| url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    if let (Some(registry), Some(password)) = (&arguments.registry, &arguments.registry_password) {
-        return Ok(Target { registry: registry.clone(), password: password.clone(), game: None });
-    }
-    let place = local::find(arguments.place.as_deref());
-    if let Some(registry) = &arguments.registry {
-        // The password of one registry is not for another.
-        let here = place.as_ref().is_ok_and(|place| bare(&place.registry) == bare(registry));
-        ensure!(here, "{registry} is not that of a running `pushboat local`: give --registry-password");
-    }
-    let place = place?;
-    let password = arguments.registry_password.clone().unwrap_or(place.registry_password);
-    Ok(Target { registry: place.registry, password, game: Some(place.game) })
-}
-
-async fn source(arguments: &args::Push, page: &Page) -> Result<Source> {
-    if arguments.source != "game" {
-        ensure!(
-            arguments.label.is_none() && arguments.colour.is_none(),
-            "--label and --colour are for the game; {} is an OCI layout",
-            arguments.source
-        );
-        return Ok(Source::Layout(PathBuf::from(&arguments.source)));
-    }
-    Ok(Source::Game {
-        binary: local::build_game(page).await?,
-        label: arguments.label.clone().unwrap_or_else(|| arguments.tag.clone()),
-        colour: arguments.colour.clone(),
-        placeholder: false,
-    })
-}
-
-/// The bar of a push.
-#[derive(Debug)]
-pub(crate) struct Upload(indicatif::ProgressBar);
-
-impl Upload {
-    pub(crate) fn new(page: &Page) -> Upload {
-        Upload(page.bar("image", 0, "  {prefix:<14} {bar:24.cyan/dim} {bytes}/{total_bytes}"))
-    }
-
-    /// Takes the bar away and leaves a line.
-    pub(crate) fn finish(&self, page: &Page, pushed: &PushOutcome) {
-        self.0.finish_and_clear();
-        page.say(format!(
-            "  pushed       {}:{}, {} sent, {} layers there already, {}",
-            pushed.repository,
-            pushed.tags.join(" and :"),
-            indicatif::HumanBytes(pushed.bytes_uploaded),
-            pushed.blobs_reused,
-            pushed.digest.get(..19).unwrap_or(&pushed.digest)
-        ));
-    }
-}
-
-impl PushProgress for Upload {
-    fn total(&self, bytes: u64) {
-        self.0.set_length(bytes);
-    }
-
-    fn sent(&self, bytes: u64) {
-        self.0.inc(bytes);
-    }
 }
 
 #[cfg(test)]
