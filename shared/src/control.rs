@@ -308,7 +308,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// Rejections of digests that every tracked repository has lost make room. Others stay: one that is gone would
     /// look like the owner's word that the digest may return.
     async fn make_room(&self, service: &Service) -> Answer<()> {
-        let rejections: Vec<_> = policy::rejections(&service.tags).map(|(digest, _)| digest).collect();
+        let rejections: Vec<_> = policy::rejections(&service.tags).collect();
         if rejections.len() < REJECTIONS {
             return Ok(());
         }

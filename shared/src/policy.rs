@@ -99,12 +99,10 @@ pub fn rejection<'a>(tags: &'a Tags, digest: &Digest) -> Option<&'a str> {
     tags.get(&rejection_key(digest)).map(String::as_str)
 }
 
-/// Every rejected digest with the tag's value, which begins with the time of the rejection.
-pub fn rejections(tags: &Tags) -> impl Iterator<Item = (Digest, &str)> {
-    tags.iter().filter_map(|(key, value)| {
-        let hex = key.strip_prefix(REJECTED)?;
-        Some((format!("sha256:{hex}").parse().ok()?, value.as_str()))
-    })
+/// Every rejected digest.
+pub fn rejections(tags: &Tags) -> impl Iterator<Item = Digest> {
+    let hexes = tags.keys().filter_map(|key| key.strip_prefix(REJECTED));
+    hexes.filter_map(|hex| format!("sha256:{hex}").parse().ok())
 }
 
 /// What AWS accepts as a tag value: other characters become spaces, 256 characters at most.
