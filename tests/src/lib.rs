@@ -5,8 +5,10 @@
 //! | `events` | every file under `events/`, fed to its function |
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
+//! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
 //! | `story` | whole runs: push, lost event, broken image, bad input, nothing left behind |
 
+pub mod template;
 pub mod wire;
 
 use std::path::{Path, PathBuf};
