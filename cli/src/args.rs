@@ -31,7 +31,9 @@ pub enum Command {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FunctionName {
+    Api,
     Deploy,
+    LiveImage,
     Sweep,
 }
 

@@ -6,7 +6,9 @@ use crate::args::FunctionName;
 
 pub(crate) fn run(name: FunctionName) -> ExitCode {
     let ended = match name {
+        FunctionName::Api => pushboat_api::main(),
         FunctionName::Deploy => pushboat_deploy::main(),
+        FunctionName::LiveImage => pushboat_live_image::main(),
         FunctionName::Sweep => pushboat_sweep::main(),
     };
     match ended {

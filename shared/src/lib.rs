@@ -10,13 +10,16 @@
 //!
 //! `control` walks the four steps over the one trait in `cloud`; `release` is the pure decision in the middle;
 //! `task_definition` edits a document without losing what it does not know; `policy` reads what the owner wants
-//! from the service's tags; `decision` is the line that says what was decided and why.
+//! from the service's tags; `decision` is the line that says what was decided and why. Two more only look:
+//! `overview` is what is shown of a service, `live_image` which image it runs.
 
 pub mod cloud;
 pub mod control;
 pub mod decision;
 pub mod hint;
+pub mod live_image;
 pub mod model;
+pub mod overview;
 pub mod policy;
 pub mod release;
 pub mod task_definition;

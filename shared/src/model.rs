@@ -68,6 +68,7 @@ pub struct Service {
     pub status: ServiceStatus,
     pub desired_count: u32,
     pub running_count: u32,
+    pub pending_count: u32,
     /// The revision that the service is moving to or is at.
     pub task_definition_arn: String,
     pub tags: Tags,

@@ -33,21 +33,28 @@ pub enum SettingsError {
 
 impl Settings {
     pub fn from_env() -> Result<Settings, SettingsError> {
-        let list = |name| {
-            let value = std::env::var(name).unwrap_or_default();
-            let words = value.split(',').map(str::trim).filter(|word| !word.is_empty());
-            let words: Vec<_> = words.map(str::to_owned).collect();
-            if words.is_empty() { Err(SettingsError::Missing(name)) } else { Ok(words) }
-        };
         let scope =
-            Scope { clusters: list("PUSHBOAT_CLUSTERS")?, repositories: list("PUSHBOAT_REPOSITORIES")? };
+            Scope { clusters: Settings::clusters_from_env()?, repositories: list("PUSHBOAT_REPOSITORIES")? };
         Ok(Settings { scope })
     }
+
+    /// For a function that reads services and no registry.
+    pub fn clusters_from_env() -> Result<Vec<String>, SettingsError> {
+        list("PUSHBOAT_CLUSTERS")
+    }
+}
+
+fn list(name: &'static str) -> Result<Vec<String>, SettingsError> {
+    let value = std::env::var(name).unwrap_or_default();
+    let words = value.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.map(str::to_owned).collect();
+    if words.is_empty() { Err(SettingsError::Missing(name)) } else { Ok(words) }
 }
 
 /// AWS, as the core's `Cloud` sees it.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    pub(crate) autoscaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) ecs: aws_sdk_ecs::Client,
     pub(crate) ecr: aws_sdk_ecr::Client,
     pub(crate) elbv2: aws_sdk_elasticloadbalancingv2::Client,
@@ -90,6 +97,11 @@ impl Aws {
             .build();
         let clock = Clock::default();
         Aws {
+            autoscaling: aws_sdk_applicationautoscaling::Client::from_conf(
+                aws_sdk_applicationautoscaling::config::Builder::from(&config)
+                    .interceptor(clock.clone())
+                    .build(),
+            ),
             ecs: aws_sdk_ecs::Client::from_conf(
                 aws_sdk_ecs::config::Builder::from(&config).interceptor(clock.clone()).build(),
             ),

@@ -159,6 +159,7 @@ fn service(cluster: &str, found: &sdk::Service) -> Option<Service> {
         },
         desired_count: count(found.desired_count()),
         running_count: count(found.running_count()),
+        pending_count: count(found.pending_count()),
         task_definition_arn: found.task_definition().unwrap_or_default().to_owned(),
         tags: tags(found.tags()),
         primary: found

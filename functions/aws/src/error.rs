@@ -55,7 +55,8 @@ fn kind(code: &str, status: u16) -> Trouble {
     }
 }
 
-fn chain(error: &(dyn StdError + 'static)) -> String {
+/// An error and all that caused it, in one line.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -3,14 +3,16 @@
 //! | file | subject |
 //! |---|---|
 //! | `client` | the SDK's clients, from the environment, connections opened early |
-//! | `ecs`, `ecr`, `elbv2` | one service each: question in the domain's words, answer in the domain's words |
+//! | `ecs`, `ecr`, `elbv2`, `autoscaling` | one service each: question in the domain's words, answer in the domain's words |
 //! | `raw` | the JSON itself, past the SDK's types: bodies, and the `Date` of answers |
 //! | `error` | which trouble an SDK error is |
 //! | `event` | what a function is sent, as a hint or as a reason to ignore it |
+//! | `presigned` | an answer put where a presigned URL says |
 //! | `function` | one invocation: event to hint to decisions, one log line each |
 //!
 //! This is the only place that knows the AWS SDK. It does not know which AWS it talks to.
 
+mod autoscaling;
 mod client;
 mod ecr;
 mod ecs;
@@ -18,8 +20,10 @@ mod elbv2;
 mod error;
 mod event;
 mod function;
+mod presigned;
 mod raw;
 
 pub use client::{Aws, Settings, SettingsError};
 pub use event::{Home, Ignored, pushed_or_deployed, scheduled};
 pub use function::{Translate, answer, run};
+pub use presigned::{PutError, Uploader};

@@ -47,6 +47,7 @@ impl Fake {
                 status: ServiceStatus::Active,
                 desired_count: 2,
                 running_count: 2,
+                pending_count: 0,
                 task_definition_arn: format!("{service}:1"),
                 tags: Tags::from([("pushboat:track".into(), track.to_string())]),
                 primary: None,

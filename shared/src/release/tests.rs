@@ -20,6 +20,7 @@ fn service() -> Service {
         status: ServiceStatus::Active,
         desired_count: 4,
         running_count: 4,
+        pending_count: 0,
         task_definition_arn: "game:1".into(),
         tags: Tags::new(),
         primary: None,

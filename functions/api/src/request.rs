@@ -1,0 +1,142 @@
+//! The payload as a request, and who sent it.
+//!
+//! It is read member by member from the JSON, because `ApiGatewayV2httpRequest` refuses a payload whole for one
+//! member that is null or of another kind, and that would be a 500. Headers and body are not looked at.
+
+use serde_json::Value;
+
+/// As much of a path as a log line or an answer repeats.
+const SHORT: usize = 200;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub method: String,
+    /// Without the stage.
+    pub path: String,
+    /// As it was sent: percent-encoded.
+    pub query: String,
+    /// Whom API Gateway's authorizer let through; `None` on a route without one.
+    pub caller: Option<String>,
+    /// API Gateway's id, which the caller is told as well.
+    pub id: Option<String>,
+}
+
+impl Request {
+    /// `None` where the payload is not of an HTTP API, format 2.0.
+    pub fn read(payload: &Value) -> Option<Request> {
+        let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
+        let method = text("/requestContext/http/method")?;
+        let path = text("/rawPath").or_else(|| text("/requestContext/http/path"))?;
+        Some(Request {
+            method: method.to_ascii_uppercase(),
+            path: without_stage(path, text("/requestContext/stage").unwrap_or("$default")).to_owned(),
+            query: text("/rawQueryString").unwrap_or_default().to_owned(),
+            caller: caller(payload.pointer("/requestContext/authorizer")),
+            id: text("/requestContext/requestId").map(str::to_owned),
+        })
+    }
+
+    /// The path, cut where it is longer than any that means something.
+    pub fn short_path(&self) -> String {
+        self.path.chars().take(SHORT).collect()
+    }
+}
+
+/// The path of a stage with a name begins with that name.
+fn without_stage<'a>(path: &'a str, stage: &str) -> &'a str {
+    let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
+    match rest {
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    }
+}
+
+/// Each kind of authorizer says it in its own way. A Lambda authorizer need not say who it let through.
+fn caller(authorizer: Option<&Value>) -> Option<String> {
+    let authorizer = authorizer?.as_object()?;
+    let text = |pointer: &str| {
+        let (kind, rest) = pointer.split_once('/')?;
+        authorizer.get(kind)?.pointer(&format!("/{rest}"))?.as_str().filter(|text| !text.is_empty())
+    };
+    if let Some(arn) = text("iam/userArn") {
+        return Some(arn.to_owned());
+    }
+    if let Some(subject) = text("jwt/claims/sub") {
+        return Some(format!("jwt:{subject}"));
+    }
+    // A token of a machine may have no subject; its claims are there all the same.
+    if authorizer.get("jwt").and_then(|jwt| jwt.get("claims")).is_some_and(Value::is_object) {
+        return Some("jwt".to_owned());
+    }
+    authorizer.contains_key("lambda").then(|| "lambda".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(authorizer: Value) -> Option<String> {
+        caller(Some(&authorizer))
+    }
+
+    #[test]
+    fn a_caller_is_whom_the_authorizer_names() {
+        let arn = "arn:aws:iam::1:user/ada";
+        assert_eq!(with(json!({"iam": {"userArn": arn}})).as_deref(), Some(arn));
+        assert_eq!(
+            with(json!({"jwt": {"claims": {"sub": "ada"}, "scopes": null}})).as_deref(),
+            Some("jwt:ada")
+        );
+        assert_eq!(with(json!({"jwt": {"claims": {"client_id": "x"}}})).as_deref(), Some("jwt"));
+        assert_eq!(with(json!({"lambda": null})).as_deref(), Some("lambda"));
+    }
+
+    #[test]
+    fn an_authorizer_that_names_nobody_is_none() {
+        for nobody in [
+            json!(null),
+            json!({}),
+            json!([]),
+            json!("ada"),
+            json!({"iam": null}),
+            json!({"iam": {"userArn": ""}}),
+            json!({"iam": {"userArn": 7}}),
+            json!({"jwt": {"claims": null}}),
+        ] {
+            assert_eq!(with(nobody.clone()), None, "{nobody}");
+        }
+        assert_eq!(caller(None), None);
+    }
+
+    #[test]
+    fn the_stage_is_no_part_of_the_path() {
+        for (path, stage, expected) in [
+            ("/services", "$default", "/services"),
+            ("/prod/services", "prod", "/services"),
+            ("/prod", "prod", "/"),
+            ("/production/services", "prod", "/production/services"),
+            ("/services", "prod", "/services"),
+            ("", "prod", ""),
+        ] {
+            assert_eq!(without_stage(path, stage), expected, "{path} {stage}");
+        }
+    }
+
+    #[test]
+    fn odd_members_are_as_if_they_were_not_there() {
+        let payload = json!({
+            "rawPath": 7,
+            "rawQueryString": null,
+            "headers": [],
+            "requestContext": {"http": {"method": "get", "path": "/health"}, "requestId": {}, "stage": 1},
+        });
+        let request = Request::read(&payload).unwrap();
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/health"));
+        assert_eq!((request.query.as_str(), request.id), ("", None));
+    }
+}

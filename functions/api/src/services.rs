@@ -1,0 +1,95 @@
+//! `GET /services`: every service that has been handed to Pushboat, as `pushboat::overview` shows it.
+//!
+//! A cluster that cannot be listed is an error, because a list that silently lacks services misleads. Whatever
+//! cannot be learned of one service is said in that service.
+
+use pushboat::cloud::Cloud;
+use pushboat::model::{Service, ServiceName};
+use pushboat::overview::{Bounds, Observed, is_handed_over, view};
+use pushboat_aws::Aws;
+use serde_json::{Value, json};
+
+use crate::problem::Problem;
+
+/// The only parameter.
+const CLUSTER: &str = "cluster";
+
+pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<Value, Problem> {
+    let mut services = Vec::new();
+    for cluster in asked_for(clusters, query)? {
+        services.extend(aws.services(cluster).await?.into_iter().filter(is_handed_over));
+    }
+    services.sort_by(|one, other| one.name.cmp(&other.name));
+    let names: Vec<ServiceName> = services.iter().map(|service| service.name.clone()).collect();
+    let targets = aws.scalable_targets(&names).await.map_err(|error| error.message);
+    let mut views = Vec::with_capacity(services.len());
+    // One after the other: the quota of ECS for descriptions is small, and deployments need it more.
+    for service in &services {
+        let scalable_target = targets.clone().map(|targets| bounds(&targets, service));
+        let (definition, health) = tokio::join!(
+            aws.task_definition(&service.task_definition_arn),
+            aws.target_health(&service.target_group_arns)
+        );
+        views.push(view(service, Observed { definition: &definition, health: &health, scalable_target }));
+    }
+    Ok(json!({ "services": views }))
+}
+
+fn bounds(targets: &[(ServiceName, Bounds)], service: &Service) -> Option<Bounds> {
+    targets.iter().find(|(name, _)| *name == service.name).map(|(_, bounds)| *bounds)
+}
+
+/// All of the allowed clusters, or the one that the query names. A parameter that means nothing is refused: whoever
+/// sent it would take the answer for a narrower one.
+fn asked_for<'a>(clusters: &'a [String], query: &str) -> Result<&'a [String], Problem> {
+    let mut asked = None;
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if key != CLUSTER {
+            return Err(Problem::BadQuery(format!("the only query parameter is '{CLUSTER}'")));
+        }
+        if asked.replace(value).is_some() {
+            return Err(Problem::BadQuery(format!("the query has '{CLUSTER}' more than once")));
+        }
+    }
+    let Some(asked) = asked else { return Ok(clusters) };
+    // A cluster's name has no character that a query would encode.
+    let found = clusters.iter().position(|cluster| cluster == asked);
+    let index = found.ok_or_else(|| {
+        Problem::BadQuery(format!(
+            "'{CLUSTER}' is not one of the clusters of this installation: {}",
+            clusters.join(", ")
+        ))
+    })?;
+    Ok(&clusters[index..=index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_names_one_of_the_clusters_or_none() {
+        let clusters = ["demo".to_owned(), "prod_2-b".to_owned()];
+        for (query, expected) in [
+            ("", Ok(&clusters[..])),
+            ("&", Ok(&clusters[..])),
+            ("cluster=prod_2-b", Ok(&clusters[1..])),
+            ("cluster=payroll", Err("is not one of the clusters of this installation: demo, prod_2-b")),
+            ("cluster=", Err("is not one of the clusters")),
+            ("cluster", Err("is not one of the clusters")),
+            ("cluster=demo%00", Err("is not one of the clusters")),
+            ("cluster=demo&cluster=demo", Err("more than once")),
+            ("Cluster=demo", Err("the only query parameter is 'cluster'")),
+            ("cluster=demo&x", Err("the only query parameter is 'cluster'")),
+        ] {
+            match (asked_for(&clusters, query), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{query}"),
+                (Err(problem), Err(says)) => {
+                    assert!(problem.to_string().contains(says), "{query}: {problem}")
+                }
+                (found, _) => panic!("{query}: {found:?}"),
+            }
+        }
+    }
+}

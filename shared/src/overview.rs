@@ -1,0 +1,210 @@
+//! What is shown of a service that has been handed to Pushboat: a view of what was observed, and nothing decided.
+//!
+//! Of a task definition it shows images, never a document and never an environment. Where something could not be
+//! observed, the view says so in `trouble` and shows the rest.
+
+use serde::Serialize;
+
+use crate::cloud::{Answer, CloudError};
+use crate::model::{Digest, RolloutState, Service, ServiceStatus, TargetHealth};
+use crate::policy::{self, Track};
+use crate::release;
+use crate::task_definition::TaskDefinition;
+
+/// How few and how many tasks a scalable target allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub min: u32,
+    pub max: u32,
+}
+
+/// What is known of a service besides itself.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    pub definition: &'a Answer<TaskDefinition>,
+    pub health: &'a Answer<TargetHealth>,
+    /// Of Application Auto Scaling: no scalable target, or the reason why it could not be asked.
+    pub scalable_target: Result<Option<Bounds>, String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceView {
+    pub cluster: String,
+    pub service: String,
+    pub status: &'static str,
+    /// One for each track whose container is found.
+    pub images: Vec<ImageView>,
+    /// `family:revision`
+    pub task_definition: String,
+    pub desired_count: u32,
+    pub running_count: u32,
+    pub pending_count: u32,
+    /// `null`: the service has no deployment.
+    pub rollout: Option<RolloutView>,
+    pub tracks: Vec<Track>,
+    pub rejected: Vec<RejectedView>,
+    /// `null`: the service has no target group, or `trouble` says why it is not known.
+    pub targets: Option<TargetsView>,
+    pub capacity: Capacity,
+    /// What keeps Pushboat from this service, and what could not be observed.
+    pub trouble: Vec<String>,
+}
+
+/// The image as the container's definition names it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct ImageView {
+    pub container: String,
+    pub name: String,
+    pub tag: Option<String>,
+    pub digest: Option<Digest>,
+    /// `<repository>:<tag>` that meant the digest when Pushboat released it.
+    pub released_as: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct RolloutView {
+    /// In ECS's words; `null` where ECS does not say, as for the native strategies.
+    pub state: Option<&'static str>,
+    pub reason: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct RejectedView {
+    pub digest: Digest,
+    pub why: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct TargetsView {
+    pub healthy: u32,
+    pub registered: u32,
+}
+
+/// Who decides the desired count.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Capacity {
+    pub decided_by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    pub reason: String,
+}
+
+/// Has this service been handed to Pushboat? Also where nobody can read what its owner wants.
+pub fn is_handed_over(service: &Service) -> bool {
+    !matches!(policy::tracks(&service.tags), Ok(tracks) if tracks.is_empty())
+}
+
+pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
+    let mut trouble = Vec::new();
+    if let Err(keep) = release::may_be_touched(service) {
+        trouble.push(keep.to_string());
+    }
+    let tracks = policy::tracks(&service.tags).unwrap_or_else(|error| {
+        trouble.push(error.to_string());
+        Vec::new()
+    });
+    let images = match observed.definition {
+        Ok(definition) => images(definition, &tracks, &mut trouble),
+        Err(error) => not_observed(error, &mut trouble),
+    };
+    let targets = match observed.health {
+        Ok(_) if service.target_group_arns.is_empty() => None,
+        Ok(health) => Some(TargetsView { healthy: health.healthy, registered: health.registered }),
+        Err(error) => not_observed(error, &mut trouble),
+    };
+    ServiceView {
+        cluster: service.name.cluster.clone(),
+        service: service.name.service.clone(),
+        status: match service.status {
+            ServiceStatus::Active => "ACTIVE",
+            ServiceStatus::Draining => "DRAINING",
+            ServiceStatus::Inactive => "INACTIVE",
+        },
+        images,
+        task_definition: service.task_definition_arn.rsplit('/').next().unwrap_or_default().to_owned(),
+        desired_count: service.desired_count,
+        running_count: service.running_count,
+        pending_count: service.pending_count,
+        rollout: rollout(service),
+        tracks,
+        rejected: rejected(service),
+        targets,
+        capacity: capacity(service, observed.scalable_target),
+        trouble,
+    }
+}
+
+fn not_observed<T: Default>(error: &CloudError, trouble: &mut Vec<String>) -> T {
+    trouble.push(error.to_string());
+    T::default()
+}
+
+fn images(definition: &TaskDefinition, tracks: &[Track], trouble: &mut Vec<String>) -> Vec<ImageView> {
+    let mut images = Vec::new();
+    for track in tracks {
+        match definition.container(track.container.as_deref(), &track.repository) {
+            Ok((container, image)) => images.push(ImageView {
+                container: container.to_owned(),
+                name: image.name.to_owned(),
+                tag: image.tag.map(str::to_owned),
+                digest: image.digest,
+                released_as: definition.tags.get(&format!("pushboat:image:{container}")).cloned(),
+            }),
+            Err(error) => trouble.push(error.to_string()),
+        }
+    }
+    images
+}
+
+fn rollout(service: &Service) -> Option<RolloutView> {
+    let primary = service.primary.as_ref()?;
+    let state = match primary.state {
+        RolloutState::InProgress => Some("IN_PROGRESS"),
+        RolloutState::Completed => Some("COMPLETED"),
+        RolloutState::Failed => Some("FAILED"),
+        RolloutState::Unknown => None,
+    };
+    Some(RolloutView { state, reason: primary.reason.clone() })
+}
+
+fn rejected(service: &Service) -> Vec<RejectedView> {
+    let with_reason = |digest: Digest| RejectedView {
+        why: policy::rejection(&service.tags, &digest).unwrap_or_default().to_owned(),
+        digest,
+    };
+    policy::rejections(&service.tags).map(with_reason).collect()
+}
+
+fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) -> Capacity {
+    let name = &service.name;
+    match scalable_target {
+        Ok(Some(Bounds { min, max })) => Capacity {
+            decided_by: "Application Auto Scaling",
+            min: Some(min),
+            max: Some(max),
+            reason: format!(
+                "{name} has a scalable target: Pushboat only releases images here, because two owners of one count \
+                 fight"
+            ),
+        },
+        Ok(None) => Capacity {
+            decided_by: "nobody",
+            min: None,
+            max: None,
+            reason: format!("{name} has no scalable target: its desired count stays what it was set to"),
+        },
+        Err(why) => Capacity {
+            decided_by: "unknown",
+            min: None,
+            max: None,
+            reason: format!(
+                "Application Auto Scaling did not say whether {name} has a scalable target: {why}"
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::cloud::Trouble;
+use crate::model::{Deployment, ServiceName, Tags};
+
+const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
+
+fn hex() -> String {
+    "ab".repeat(32)
+}
+
+fn service() -> Service {
+    let arn = "arn:aws:ecs:eu:1:task-definition/game:7";
+    Service {
+        name: ServiceName { cluster: "pushboat".into(), service: "game".into() },
+        arn: "arn:service".into(),
+        status: ServiceStatus::Active,
+        desired_count: 4,
+        running_count: 3,
+        pending_count: 1,
+        task_definition_arn: arn.into(),
+        tags: Tags::from([
+            ("pushboat:track".into(), "game:main".into()),
+            (format!("pushboat:rejected:{}", hex()), "2026-11-21T08:00:00Z tasks failed".into()),
+        ]),
+        primary: Some(Deployment {
+            id: "d".into(),
+            task_definition_arn: arn.into(),
+            state: RolloutState::InProgress,
+            reason: "ECS deployment d in progress.".into(),
+        }),
+        target_group_arns: vec!["arn:targets".into()],
+        managed_by_ecs: false,
+    }
+}
+
+fn definition(image: &str) -> TaskDefinition {
+    let secret = json!([{"name": "PASSWORD", "value": "hunter2"}]);
+    let document = json!({"containerDefinitions": [{"name": "web", "image": image, "environment": secret}]});
+    let Value::Object(document) = document else { unreachable!() };
+    let tags = Tags::from([("pushboat:image:web".into(), "game:main".into())]);
+    TaskDefinition { arn: "game:7".into(), document, tags }
+}
+
+fn refused<T>(operation: &'static str) -> Answer<T> {
+    Err(CloudError {
+        operation,
+        subject: "it".into(),
+        trouble: Trouble::Refused,
+        message: "AccessDeniedException: no".into(),
+        source: None,
+    })
+}
+
+fn shown(service: &Service, definition: &Answer<TaskDefinition>, health: &Answer<TargetHealth>) -> Value {
+    let scalable_target = Ok(Some(Bounds { min: 2, max: 6 }));
+    json!(view(service, Observed { definition, health, scalable_target }))
+}
+
+fn healthy() -> Answer<TargetHealth> {
+    Ok(TargetHealth { healthy: 3, registered: 4, complaints: vec![] })
+}
+
+#[test]
+fn a_service_is_shown_with_what_it_runs_and_what_it_must_not() {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let found = shown(&service(), &Ok(definition(&format!("{URI}@{digest}"))), &healthy());
+    assert_eq!(
+        found,
+        json!({
+            "cluster": "pushboat",
+            "service": "game",
+            "status": "ACTIVE",
+            "images": [{
+                "container": "web", "name": URI, "tag": null, "digest": digest, "released_as": "game:main",
+            }],
+            "task_definition": "game:7",
+            "desired_count": 4,
+            "running_count": 3,
+            "pending_count": 1,
+            "rollout": {"state": "IN_PROGRESS", "reason": "ECS deployment d in progress."},
+            "tracks": [{"container": null, "repository": "game", "tag": "main"}],
+            "rejected": [{
+                "digest": format!("sha256:{}", hex()), "why": "2026-11-21T08:00:00Z tasks failed",
+            }],
+            "targets": {"healthy": 3, "registered": 4},
+            "capacity": {
+                "decided_by": "Application Auto Scaling",
+                "min": 2,
+                "max": 6,
+                "reason": "pushboat/game has a scalable target: Pushboat only releases images here, because two \
+                           owners of one count fight",
+            },
+            "trouble": [],
+        })
+    );
+    assert!(!found.to_string().contains("hunter2"));
+}
+
+#[test]
+fn what_could_not_be_observed_is_said_and_the_rest_is_shown() {
+    let found = shown(&service(), &refused("DescribeTaskDefinition"), &refused("DescribeTargetHealth"));
+    let trouble = found["trouble"].to_string();
+    assert!(trouble.contains("DescribeTaskDefinition for it: AccessDeniedException: no"), "{trouble}");
+    assert!(trouble.contains("DescribeTargetHealth"), "{trouble}");
+    assert_eq!((&found["images"], &found["targets"]), (&json!([]), &Value::Null));
+    assert_eq!(found["desired_count"], 4);
+
+    let found = shown(&service(), &Ok(definition("public.example.com/nginx:1")), &healthy());
+    assert!(found["trouble"][0].as_str().unwrap().contains("no container"), "{found}");
+    assert!(!found.to_string().contains("hunter2"));
+}
+
+#[test]
+fn what_keeps_pushboat_away_is_trouble() {
+    let mut unreadable = service();
+    unreadable.tags.insert("pushboat:track".into(), "game".into());
+    let draining = Service { status: ServiceStatus::Draining, ..service() };
+    let express = Service { managed_by_ecs: true, ..service() };
+    for (service, says) in
+        [(unreadable, "not <repository>:<tag>"), (draining, "DRAINING"), (express, "Express")]
+    {
+        assert!(is_handed_over(&service));
+        let found = shown(&service, &Ok(definition(&format!("{URI}:main"))), &healthy());
+        assert!(found["trouble"].to_string().contains(says), "{found}");
+    }
+    assert!(!is_handed_over(&Service { tags: Tags::new(), ..service() }));
+}
+
+#[test]
+fn a_service_without_load_balancer_and_deployment_has_neither() {
+    let bare = Service { primary: None, target_group_arns: vec![], ..service() };
+    let found = shown(&bare, &Ok(definition(&format!("{URI}:main"))), &Ok(TargetHealth::default()));
+    assert_eq!((&found["rollout"], &found["targets"]), (&Value::Null, &Value::Null));
+    assert_eq!(found["images"][0]["tag"], "main");
+}
+
+#[test]
+fn who_decides_the_count_is_never_claimed_without_knowing() {
+    let definition = Ok(definition(URI));
+    let health = healthy();
+    for (scalable_target, decided_by, says) in [
+        (Ok(None), "nobody", "has no scalable target"),
+        (Err("AccessDeniedException: no".to_owned()), "unknown", "AccessDeniedException: no"),
+    ] {
+        let observed = Observed { definition: &definition, health: &health, scalable_target };
+        let capacity = view(&service(), observed).capacity;
+        assert_eq!(capacity.decided_by, decided_by);
+        assert!(capacity.reason.contains(says), "{}", capacity.reason);
+        assert_eq!((capacity.min, capacity.max), (None, None));
+    }
+}
