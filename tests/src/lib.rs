@@ -6,8 +6,10 @@
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
+//! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `story` | whole runs: push, lost event, broken image, bad input, nothing left behind |
 
+pub mod inbox;
 pub mod template;
 pub mod wire;
 

@@ -4,6 +4,7 @@ use aws_sdk_ecs::config::{Credentials, Region, SharedCredentialsProvider};
 use pushboat_aws::Aws;
 use pushboat_local::hub::Hub;
 use pushboat_local::place::{Endpoints, Place, PlaceSettings};
+use pushboat_local::wire::{Fault, FaultKind};
 use pushboat_local::world::Settings;
 use tempfile::TempDir;
 
@@ -42,15 +43,24 @@ impl Stand {
     }
 
     pub fn aws_with(&self, key: &str, secret: &str) -> Aws {
-        let credentials = Credentials::new(key, secret, None, None, "test");
-        Aws::new(
-            Some(Region::new("eu-central-1")),
-            SharedCredentialsProvider::new(credentials),
-            Some(format!("http://{}", self.place.endpoints().aws)),
-        )
+        aws_at(&format!("http://{}", self.place.endpoints().aws), key, secret)
+    }
+
+    /// So many calls of one operation go wrong this way, and no others.
+    #[allow(clippy::expect_used, reason = "a test whose faults are out of reach can only fail")]
+    pub fn trouble(&self, service: &str, operation: &str, remaining: u32, kind: FaultKind) {
+        let mut faults = self.place.wire().faults.lock().expect("the faults");
+        faults.clear();
+        faults.push(Fault { service: service.into(), operation: operation.into(), remaining, kind });
     }
 
     pub async fn stop(self) {
         self.place.shutdown().await;
     }
+}
+
+/// Pushboat's adapter in front of whatever answers there.
+pub fn aws_at(endpoint: &str, key: &str, secret: &str) -> Aws {
+    let credentials = SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "test"));
+    Aws::new(Some(Region::new("eu-central-1")), credentials, Some(endpoint.to_owned()))
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use pushboat_aws::{Home, Translate, pushed_or_deployed, scheduled};
+use pushboat_live_image::{Kind, Request};
+use pushboat_tests::wire::Stand;
 use serde_json::Value;
 
 const DEPLOY: &[(&str, &str)] = &[
@@ -52,22 +54,75 @@ const SWEEP: &[(&str, &str)] = &[
     ("empty-object", "the payload is not an EventBridge event"),
 ];
 
+const LIVE_IMAGE: &[(&str, &str)] = &[
+    ("create", "look: pushboat/game game, resource pushboat/game/game"),
+    ("update", "look: pushboat/game game, resource pushboat/game/game"),
+    ("update-other-service", "look: pushboat/game game, resource pushboat/game/game"),
+    ("delete", "nothing to delete, resource pushboat/game/game"),
+    ("delete-after-failed-create", "nothing to delete, resource failed/LiveImage"),
+    ("no-repository", "the property Repository is missing, empty or not text"),
+    ("service-is-no-text", "the property Service is missing, empty or not text"),
+    ("no-properties", "the property Cluster is missing, empty or not text"),
+    ("unknown-request-type", "the request type 'Import' is none of Create, Update and Delete"),
+    ("no-request-type", "the request type '' is none of Create, Update and Delete"),
+    ("no-response-url", "the payload is not a request of CloudFormation"),
+    ("null-response-url", "the payload is not a request of CloudFormation"),
+    ("empty-object", "the payload is not a request of CloudFormation"),
+    ("null", "the payload is not a request of CloudFormation"),
+    ("not-an-object", "the payload is not a request of CloudFormation"),
+];
+
+const API: &[(&str, &str)] = &[
+    ("health", r#"200 application/json {"status":"ok","version":""#),
+    ("health-head", "200 application/json <nothing>"),
+    ("health-post", "405 application/problem+json /problems/method-not-allowed, allow GET, HEAD"),
+    ("services", r#"200 application/json {"services":[]}"#),
+    ("services-head", "200 application/json <nothing>"),
+    ("services-jwt", r#"200 application/json {"services":[]}"#),
+    ("services-lambda-authorizer", r#"200 application/json {"services":[]}"#),
+    ("services-of-a-cluster", r#"200 application/json {"services":[]}"#),
+    ("services-of-other-cluster", "400 application/problem+json /problems/bad-query"),
+    ("services-unknown-parameter", "400 application/problem+json /problems/bad-query"),
+    ("services-parameter-twice", "400 application/problem+json /problems/bad-query"),
+    ("services-odd-query", "400 application/problem+json /problems/bad-query"),
+    ("services-named-stage", r#"200 application/json {"services":[]}"#),
+    ("services-delete", "405 application/problem+json /problems/method-not-allowed, allow GET, HEAD"),
+    ("services-no-authorizer", "401 application/problem+json /problems/unauthenticated"),
+    ("services-empty-authorizer", "401 application/problem+json /problems/unauthenticated"),
+    ("unknown-path", "404 application/problem+json /problems/not-found"),
+    ("unknown-path-no-authorizer", "401 application/problem+json /problems/unauthenticated"),
+    ("unknown-method", "405 application/problem+json /problems/method-not-allowed, allow GET, HEAD"),
+    ("odd-members", r#"200 application/json {"services":[]}"#),
+    ("fewest-members", r#"200 application/json {"status":"ok""#),
+    ("payload-1.0", "400 application/problem+json /problems/not-a-request"),
+    ("empty-object", "400 application/problem+json /problems/not-a-request"),
+    ("null", "400 application/problem+json /problems/not-a-request"),
+    ("list", "400 application/problem+json /problems/not-a-request"),
+];
+
 fn folder(function: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events").join(function)
 }
 
-fn check(function: &str, translate: Translate, table: &[(&str, &str)]) {
-    let home =
-        Home::of_function("arn:aws:lambda:eu-central-1:123456789012:function:pushboat-deploy").unwrap();
+/// The payloads of a function with what is expected of each; every file must be in the table.
+fn payloads<'a>(function: &str, table: &'a [(&str, &str)]) -> Vec<(&'a str, &'a str, Value)> {
     let files: BTreeSet<String> = std::fs::read_dir(folder(function))
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     let named: BTreeSet<String> = table.iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(files, named, "events/{function} and the table must name the same files");
-    for (name, expected) in table {
+    let read = |name: &str| {
         let text = std::fs::read_to_string(folder(function).join(format!("{name}.json"))).unwrap();
-        let payload: Value = serde_json::from_str(&text).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    table.iter().map(|(name, expected)| (*name, *expected, read(name))).collect()
+}
+
+fn check(function: &str, translate: Translate, table: &[(&str, &str)]) {
+    let home =
+        Home::of_function("arn:aws:lambda:eu-central-1:123456789012:function:pushboat-deploy").unwrap();
+    for (name, expected, payload) in payloads(function, table) {
         let said = match translate(payload, &home) {
             Ok(hint) => format!("look: {hint}"),
             Err(ignored) => ignored.to_string(),
@@ -84,6 +139,50 @@ fn deploy_reads_each_of_its_events_as_the_table_says() {
 #[test]
 fn sweep_reads_each_of_its_events_as_the_table_says() {
     check("sweep", scheduled, SWEEP);
+}
+
+#[test]
+fn live_image_reads_each_of_its_requests_as_the_table_says() {
+    for (name, expected, payload) in payloads("live-image", LIVE_IMAGE) {
+        let said = match Request::read(&payload) {
+            Err(unanswerable) => unanswerable.to_string(),
+            Ok(request) if request.kind == Kind::Delete => {
+                format!("nothing to delete, resource {}", request.fallback_id())
+            }
+            Ok(request) => match request.question() {
+                Ok(it) => format!("look: {} {}, resource {}", it.service, it.container, request.names_id()),
+                Err(bad) => bad.to_string(),
+            },
+        };
+        assert!(said.contains(expected), "live-image/{name}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn api_answers_each_of_its_requests_as_the_table_says() {
+    let stand = Stand::start().await;
+    stand.hub.with(|world| world.create_cluster("pushboat", Default::default())).unwrap();
+    let (aws, clusters) = (stand.aws(), ["pushboat".to_owned()]);
+    for (name, expected, payload) in payloads("api", API) {
+        let mut log = Vec::new();
+        let answer = pushboat_api::answer(&aws, &clusters, &payload, &mut |line| log.push(line)).await;
+        let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let body = match (text("/body"), serde_json::from_str::<Value>(text("/body"))) {
+            ("", _) => "<nothing>".to_owned(),
+            (_, Ok(problem)) if problem.get("type").is_some() => {
+                assert_eq!(problem["status"], answer["statusCode"], "{name}");
+                let (kind, allow) = (problem["type"].as_str().unwrap(), text("/headers/allow"));
+                if allow.is_empty() { kind.to_owned() } else { format!("{kind}, allow {allow}") }
+            }
+            (body, _) => body.to_owned(),
+        };
+        let said = format!("{} {} {body}", answer["statusCode"], text("/headers/content-type"));
+        assert!(said.starts_with(expected), "api/{name}: {said}");
+        assert_eq!(log.len(), 1, "one line for each request");
+        assert_eq!(log[0]["status"], answer["statusCode"]);
+        assert!(!log[0].to_string().contains("Signature"), "no header in the log: {}", log[0]);
+    }
+    stand.stop().await;
 }
 
 #[test]

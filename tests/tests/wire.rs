@@ -4,7 +4,7 @@
 
 use pushboat::cloud::{Cloud, Reference, Trouble};
 use pushboat::model::ServiceName;
-use pushboat_local::wire::{Fault, FaultKind};
+use pushboat_local::wire::FaultKind;
 use pushboat_tests::wire::Stand;
 
 fn nobody() -> ServiceName {
@@ -44,18 +44,6 @@ async fn what_is_missing_is_said_the_way_aws_says_it() {
     stand.stop().await;
 }
 
-/// So many calls of DescribeImages go wrong this way.
-fn trouble(stand: &Stand, remaining: usize, kind: FaultKind) {
-    let mut faults = stand.place.wire().faults.lock().unwrap();
-    faults.clear();
-    faults.push(Fault {
-        service: "ecr".into(),
-        operation: "DescribeImages".into(),
-        remaining: remaining.try_into().unwrap(),
-        kind,
-    });
-}
-
 #[tokio::test]
 async fn a_registry_in_trouble_is_asked_again_and_then_said_to_be_worth_another_try() {
     let stand = Stand::start().await;
@@ -73,7 +61,7 @@ async fn a_registry_in_trouble_is_asked_again_and_then_said_to_be_worth_another_
         // Longer than one attempt may take.
         (1, FaultKind::Delay(6_000), None),
     ] {
-        trouble(&stand, remaining, kind);
+        stand.trouble("ecr", "DescribeImages", remaining, kind);
         let answer = aws.image("game", &tag).await;
         assert_eq!(
             answer.as_ref().err().map(|error| error.trouble),

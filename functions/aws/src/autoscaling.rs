@@ -17,16 +17,16 @@ impl Aws {
         let mut targets = Vec::new();
         for some in services.chunks(TARGETS_PER_CALL) {
             let ids: Vec<_> = some.iter().map(resource_id).collect();
+            let subject = format!("{} services", some.len());
             let request = self
                 .autoscaling
                 .describe_scalable_targets()
                 .service_namespace(ServiceNamespace::Ecs)
                 .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-                .set_resource_ids(Some(ids.clone()));
+                .set_resource_ids(Some(ids));
             let mut found = request.into_paginator().items().send();
             while let Some(target) = found.next().await {
-                let target =
-                    target.map_err(|error| trouble("DescribeScalableTargets", &ids.join(", "), error))?;
+                let target = target.map_err(|error| trouble("DescribeScalableTargets", &subject, error))?;
                 targets.extend(bounds(some, &target));
             }
         }
