@@ -7,6 +7,7 @@
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
+//! | `shipped` | the same two as the binaries that ship |
 //! | `story` | whole runs: push, lost event, broken image, bad input, nothing left behind |
 
 pub mod inbox;
@@ -39,7 +40,7 @@ pub fn game_binary() -> Result<PathBuf> {
 
 /// The functions as they ship, one binary each, in the folder that cargo puts them. The whole workspace is named so
 /// that features are the ones already built.
-fn function_binaries() -> Result<PathBuf> {
+pub fn function_binaries() -> Result<PathBuf> {
     static BUILT: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
     let build = || -> Result<PathBuf> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -3,12 +3,13 @@
 use aws_sdk_ecs::config::{Credentials, Region, SharedCredentialsProvider};
 use pushboat_aws::Aws;
 use pushboat_local::hub::Hub;
+use pushboat_local::lambda::Function;
 use pushboat_local::place::{Endpoints, Place, PlaceSettings};
 use pushboat_local::wire::{Fault, FaultKind};
 use pushboat_local::world::Settings;
 use tempfile::TempDir;
 
-/// A place without functions.
+/// A place, without functions unless the test brings some.
 #[derive(Debug)]
 pub struct Stand {
     pub hub: Hub,
@@ -20,8 +21,13 @@ const KEY: &str = "AKIATEST";
 const SECRET: &str = "a secret only the test knows";
 
 impl Stand {
-    #[allow(clippy::expect_used, reason = "a test without a place can only fail")]
     pub async fn start() -> Stand {
+        Stand::start_with(|_| Vec::new()).await
+    }
+
+    /// With these functions, whose environment has to lead to the place, as [`environment`] does.
+    #[allow(clippy::expect_used, reason = "a test without a place can only fail")]
+    pub async fn start_with(functions: impl FnOnce(&Endpoints) -> Vec<Function>) -> Stand {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = PlaceSettings {
             aws_port: 0,
@@ -33,7 +39,8 @@ impl Stand {
             registry_password: "password".into(),
             world: Settings::default(),
         };
-        let place = Place::start(settings, |_: &Endpoints| (Vec::new(), Vec::new())).await.expect("a place");
+        let place =
+            Place::start(settings, |endpoints| (functions(endpoints), Vec::new())).await.expect("a place");
         Stand { hub: place.hub().clone(), place, _folder: folder }
     }
 
@@ -57,6 +64,17 @@ impl Stand {
     pub async fn stop(self) {
         self.place.shutdown().await;
     }
+}
+
+/// What a function is told by its environment.
+pub fn environment(endpoints: &Endpoints, clusters: &str) -> Vec<(String, String)> {
+    let pairs = [
+        ("AWS_ENDPOINT_URL", format!("http://{}", endpoints.aws)),
+        ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+        ("PUSHBOAT_CLUSTERS", clusters.to_owned()),
+    ];
+    pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
 /// Pushboat's adapter in front of whatever answers there.

@@ -78,6 +78,10 @@ async fn every_service_that_was_handed_over_is_shown() {
     );
     assert_eq!((&web["targets"], &web["trouble"]), (&Value::Null, &json!([])));
     assert!(services[0]["trouble"][0].as_str().unwrap().contains("not <repository>:<tag>"), "{body}");
+    // No service here has a scalable target, whether or not the stand-in can say so.
+    let decided_by = web["capacity"]["decided_by"].as_str().unwrap();
+    assert!(["nobody", "unknown"].contains(&decided_by), "{}", web["capacity"]);
+    assert!(web["capacity"]["reason"].as_str().unwrap().contains("prod/web"), "{}", web["capacity"]);
 
     assert_eq!(log["caller"], "arn:aws:sts::123456789012:assumed-role/operator/ada");
     assert_eq!(

@@ -174,6 +174,22 @@ async fn it_answers_also_when_aws_does_not() {
 }
 
 #[tokio::test]
+async fn it_answers_before_its_time_is_over() {
+    let (stand, inbox) = (Stand::start().await, Inbox::open().await);
+    create(&stand, &pinned('a'));
+    stand.trouble("ecs", "DescribeServices", 1, FaultKind::Delay(4_000));
+    let mut payload: Value =
+        serde_json::from_str(include_str!("../../events/live-image/create.json")).unwrap();
+    payload["ResponseURL"] = json!(inbox.url());
+    let clusters = Ok(vec!["pushboat".to_owned()]);
+    let live_image = LiveImage { aws: stand.aws(), clusters, uploader: Uploader::default() };
+    live_image.handle(&payload, Duration::from_secs(2), &mut |_| ()).await.unwrap();
+    let answer: Value = serde_json::from_str(&inbox.take()[0].body).unwrap();
+    assert_eq!(answer["Reason"], "AWS did not say within 1 s which image pushboat/game runs");
+    stand.stop().await;
+}
+
+#[tokio::test]
 async fn it_answers_also_when_it_is_asked_badly() {
     let inbox = Inbox::open().await;
     let nowhere = || aws_at("http://127.0.0.1:1", "k", "s");

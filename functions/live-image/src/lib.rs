@@ -27,6 +27,8 @@ pub use request::{Kind, Request, Unanswerable};
 
 /// What a function needs to end after its answer has been put.
 const MARGIN: Duration = Duration::from_secs(1);
+/// Where AWS is down, that has to be answered; trying to reach it must not take the time for it.
+const WARM_UP: Duration = Duration::from_secs(3);
 
 /// Serves invocations until Lambda ends the process. Opens one connection at a time: a single thread is enough.
 pub fn main() -> Result<(), Error> {
@@ -43,7 +45,7 @@ async fn serve() -> Result<(), Error> {
     };
     if let Ok(clusters) = &live_image.clusters {
         let scope = Scope { clusters: clusters.clone(), repositories: Vec::new() };
-        live_image.aws.warm_up(&scope).await;
+        let _ = tokio::time::timeout(WARM_UP, live_image.aws.warm_up(&scope)).await;
     }
     let live_image = &live_image;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
