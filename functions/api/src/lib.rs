@@ -71,3 +71,66 @@ pub async fn answer(aws: &Aws, clusters: &[String], payload: &Value, log: &mut i
     let without_body = request.is_some_and(|request| request.method == "HEAD");
     response.payload(without_body)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn oddity() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let key = prop_oneof![Just("iam"), Just("jwt"), Just("lambda"), Just("userArn"), Just("claims")];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::vec((key, inner), 0..3).prop_map(|members| members
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .collect()),
+            ]
+        })
+    }
+
+    /// Mostly what a caller would send, sometimes what it would not.
+    fn member(usual: &'static [&'static str]) -> impl Strategy<Value = Value> {
+        prop_oneof![
+            4 => proptest::sample::select(usual).prop_map(Value::from),
+            1 => ".{0,40}".prop_map(Value::from),
+            1 => oddity(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_sent_is_a_server_error(
+            method in member(&["GET", "HEAD", "POST", "OPTIONS", ""]),
+            path in member(&["/health", "/services", "/", "", "/prod/services", "//"]),
+            query in member(&["", "cluster=demo", "cluster=%", "&=&"]),
+            stage in member(&["$default", "prod", ""]),
+            authorizer in oddity(),
+        ) {
+            let context = json!({"http": {"method": method}, "stage": stage, "authorizer": authorizer});
+            let payload = json!({"rawPath": path, "rawQueryString": query, "requestContext": context});
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            // Without clusters, AWS is not asked.
+            let mut lines = 0;
+            let answer = runtime.block_on(async {
+                answer(&Aws::from_env().await, &[], &payload, &mut |_| lines += 1).await
+            });
+            let status = answer["statusCode"].as_u64().unwrap();
+            prop_assert!([200, 400, 401, 404, 405].contains(&status), "{answer}");
+            prop_assert_eq!(lines, 1);
+            let named = Request::read(&payload).and_then(|request| request.caller).is_some();
+            let shown = answer["body"].as_str().unwrap().contains("services");
+            prop_assert!(named || !shown, "shown to nobody: {}", payload);
+        }
+    }
+}

@@ -66,6 +66,8 @@ impl Answer {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn request() -> Request {
@@ -107,5 +109,17 @@ mod tests {
         let live = Live { image: "x".repeat(5_000), why: "it runs".into() };
         let written = read(&Answer::new(&request(), Ok(Some(Found { live, id: "c/game/web".into() }))));
         assert_eq!((&written["Status"], &written["Data"]), (&json!("FAILED"), &json!({})));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_fits(text in ".{0,6000}", fails in any::<bool>()) {
+            let found = match fails {
+                true => Err(text),
+                false => Ok(Some(Found { live: Live { image: "i".into(), why: text }, id: "c/game/web".into() })),
+            };
+            let answer = Answer::new(&request(), found);
+            prop_assert_eq!(read(&answer)["Status"] == "FAILED", fails);
+        }
     }
 }
