@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::balancer::Balancer;
+use crate::balancer::{Address, ListenerChanges, Listeners};
 use crate::bus::{Bus, BusError, Rule};
 use crate::hub::Hub;
 use crate::inspect::{self, Inspect};
@@ -58,10 +58,6 @@ pub enum PlaceError {
     Folder(PathBuf, #[source] io::Error),
     #[error("the task runner could not be started")]
     Tasks(#[source] io::Error),
-    #[error("the load balancer could not be started")]
-    Balancer(#[source] io::Error),
-    #[error("there is one load balancer already")]
-    SecondBalancer,
     #[error(transparent)]
     Bus(#[from] BusError),
     #[error(transparent)]
@@ -77,9 +73,9 @@ pub struct Place {
     lambda: Lambda,
     bus: Bus,
     tasks: TaskRunner,
-    balancer: Mutex<Option<Balancer>>,
-    /// Taken by the load balancer once there is one.
-    game_listener: Mutex<Option<TcpListener>>,
+    listeners: Listeners,
+    /// Taken by the first load balancer that the caller creates.
+    game_address: Mutex<Option<Address>>,
     stop: watch::Sender<bool>,
     running: Vec<JoinHandle<()>>,
 }
@@ -92,8 +88,8 @@ impl Place {
     ) -> Result<Place, PlaceError> {
         let (aws_listener, aws) = open(settings.aws_port).await?;
         let (registry_listener, registry_address) = open(settings.registry_port).await?;
-        let (game_listener, game) = open(settings.game_port).await?;
-        let endpoints = Endpoints { aws, registry: registry_address, game };
+        let game_address = reserve(settings.game_port)?;
+        let endpoints = Endpoints { aws, registry: registry_address, game: game_address.get() };
         let (functions, rules) = deployed(&endpoints);
 
         let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
@@ -126,13 +122,15 @@ impl Place {
             registry.blobs.clone(),
         );
 
+        let listeners = Listeners::start(hub.clone(), wire.addresses.clone());
+
         let (stop, stopped) = watch::channel(false);
         let inspect = Inspect { lambda: lambda.clone(), bus: bus.clone(), tasks: tasks.clone() };
         let aws_router = inspect::router(inspect).merge(wire::router(wire.clone()));
         let running = vec![
             tokio::spawn(serve(aws_listener, aws_router, stopped.clone())),
             tokio::spawn(serve(registry_listener, registry::router(registry), stopped.clone())),
-            tokio::spawn(carry_out(effects, tasks.clone(), bus.clone())),
+            tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), listeners.changes())),
             tokio::spawn(tick(hub.clone(), stopped)),
         ];
         Ok(Place {
@@ -142,37 +140,38 @@ impl Place {
             lambda,
             bus,
             tasks,
-            balancer: Mutex::default(),
-            game_listener: Mutex::new(Some(game_listener)),
+            listeners,
+            game_address: Mutex::new(Some(game_address)),
             stop,
             running,
         })
     }
 
-    /// The load balancer with its target group, serving on the game's port from now on.
+    /// A load balancer with its target group, serving on the game's port, or on any free one if that is taken by
+    /// another of these.
     pub fn create_load_balancer(
         &self,
         name: &str,
         health_check: HealthCheck,
         deregistration_delay_seconds: u32,
     ) -> Result<(), PlaceError> {
-        let listener = self.game_listener.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let listener = listener.ok_or(PlaceError::SecondBalancer)?;
-        let address = self.endpoints.game;
-        let (_, target_group_arn) = self.hub.with(|world| {
-            let name_and_port = address.to_string();
-            world.create_load_balancer(
+        let game = self.game_address.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let address = match game {
+            Some(address) => address,
+            None => Address::reserve(0).map_err(PlaceError::Port)?,
+        };
+        self.hub.with(|world| {
+            let (dns_name, port) = (address.get().to_string(), address.get().port());
+            let (arn, _) = world.create_load_balancer_with_listener(
                 name,
-                &name_and_port,
-                address.port(),
+                &dns_name,
+                port,
                 health_check,
                 deregistration_delay_seconds,
-            )
-        })?;
-        let balancer =
-            Balancer::start(self.hub.clone(), listener, &target_group_arn).map_err(PlaceError::Balancer)?;
-        *self.balancer.lock().unwrap_or_else(PoisonError::into_inner) = Some(balancer);
-        Ok(())
+            )?;
+            self.wire.addresses.keep(&arn, address);
+            Ok(())
+        })
     }
 
     pub fn hub(&self) -> &Hub {
@@ -204,10 +203,7 @@ impl Place {
         self.bus.shutdown();
         self.lambda.shutdown().await;
         self.tasks.shutdown().await;
-        let balancer = self.balancer.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(balancer) = balancer {
-            balancer.shutdown().await;
-        }
+        self.listeners.shutdown().await;
         self.stop.send_replace(true);
         for task in self.running {
             task.abort();
@@ -228,6 +224,14 @@ async fn open(port: u16) -> Result<(TcpListener, SocketAddr), PlaceError> {
     Ok((listener, address))
 }
 
+fn reserve(port: u16) -> Result<Address, PlaceError> {
+    let address = match Address::reserve(port) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Address::reserve(0),
+        other => other,
+    };
+    address.map_err(PlaceError::Port)
+}
+
 async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let until = async move {
         // The sender goes only when the place does.
@@ -238,12 +242,18 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
     }
 }
 
-async fn carry_out(mut effects: mpsc::UnboundedReceiver<Effect>, tasks: TaskRunner, bus: Bus) {
+async fn carry_out(
+    mut effects: mpsc::UnboundedReceiver<Effect>,
+    tasks: TaskRunner,
+    bus: Bus,
+    listeners: ListenerChanges,
+) {
     while let Some(effect) = effects.recv().await {
         match effect {
             Effect::StartTask(task) => tasks.start_task(task),
             Effect::StopTask { task_arn } => tasks.stop_task(&task_arn),
             Effect::Event(event) => bus.put(event),
+            Effect::Listener(change) => listeners.put(change),
         }
     }
 }

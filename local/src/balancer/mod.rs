@@ -4,6 +4,8 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `addresses` | a port for each load balancer |
+//! | `listeners` | one proxy for each listener, started and ended |
 //! | `table` | the targets as seen here, picking one, knowing when a draining one is idle |
 //! | `forward` | the way of one request |
 //! | `headers` | what is added and what is not passed on |
@@ -12,6 +14,7 @@
 //! | `health` | health checks |
 //! | `counters`, `histogram` | what was counted |
 
+mod addresses;
 mod body;
 mod connection;
 mod counters;
@@ -19,12 +22,15 @@ mod forward;
 mod headers;
 mod health;
 mod histogram;
+mod listeners;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use addresses::{Address, Addresses};
 pub use counters::{Counters, StatusClasses, TargetCounters};
 pub(crate) use histogram::Histogram;
+pub use listeners::{ListenerChanges, Listeners};
 pub use table::{RegisteredTarget, TargetTable};
 
 use std::io;

@@ -35,6 +35,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::Value;
 
+use crate::balancer::Addresses;
 use crate::hub::Hub;
 use crate::registry::BlobStore;
 use crate::world::Refusal;
@@ -56,6 +57,8 @@ pub struct Wire {
     pub registry_password: String,
     /// Where the registry keeps layers.
     pub blobs: BlobStore,
+    /// Where load balancers keep their ports.
+    pub addresses: Addresses,
     /// Every authenticated call, in order, where somebody wants to know.
     pub calls: Option<Arc<Mutex<Vec<RecordedCall>>>>,
     /// The calls that shall go wrong. Tests push into it while the server runs.
@@ -76,6 +79,7 @@ impl Wire {
             registry_endpoint,
             registry_password,
             blobs,
+            addresses: Addresses::default(),
             calls: None,
             faults: Arc::default(),
         }

@@ -40,6 +40,8 @@ pub enum Effect {
     StopTask { task_arn: String },
     /// An event for the default event bus, in the shape EventBridge delivers.
     Event(Value),
+    /// A load balancer begins or ends to serve.
+    Listener(elb::ListenerChange),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -3,11 +3,12 @@
 use super::{find_target_group, required};
 use crate::wire::form::Form;
 use crate::wire::xml::Xml;
-use crate::world::elb::{ProbeFailure, Target, TargetGroup, TargetState};
+use crate::world::elb::{ProbeFailure, Target, TargetState};
 use crate::world::{Refusal, World};
 
-pub(super) fn describe(world: &World, form: &Form) -> Result<Xml, Refusal> {
+pub(super) fn describe(world: &mut World, form: &Form) -> Result<Xml, Refusal> {
     let group = find_target_group(world, required(form, "TargetGroupArn")?)?;
+    let is_in_use = world.elb.load_balancer_of(&group.arn).is_some();
     let mut wanted = Vec::new();
     for number in 1.. {
         let Some(id) = form.get(&format!("Targets.member.{number}.Id")) else {
@@ -26,7 +27,7 @@ pub(super) fn describe(world: &World, form: &Form) -> Result<Xml, Refusal> {
     let mut xml = Xml::new();
     xml.within("TargetHealthDescriptions", |xml| {
         for target in known {
-            let (state, why) = health(group, target);
+            let (state, why) = health(is_in_use, target);
             let place = (target.id.as_str(), u32::from(target.port), Some(target.zone.as_str()));
             xml.within("member", |xml| write_target_health(xml, place, state, why));
         }
@@ -41,13 +42,13 @@ pub(super) fn describe(world: &World, form: &Form) -> Result<Xml, Refusal> {
 
 type Why = Option<(&'static str, String)>;
 
-fn health(group: &TargetGroup, target: &Target) -> (&'static str, Why) {
+fn health(is_in_use: bool, target: &Target) -> (&'static str, Why) {
     match (target.state, &target.failure) {
         (TargetState::Draining { .. }, _) => (
             "draining",
             Some(("Target.DeregistrationInProgress", "Target deregistration is in progress".into())),
         ),
-        _ if group.load_balancer_arns.is_empty() => (
+        _ if !is_in_use => (
             "unused",
             Some((
                 "Target.NotInUse",

@@ -3,30 +3,21 @@
 use serde_json::json;
 
 use super::Place;
-use crate::world::elb::{HealthCheck, Listener, LoadBalancer, ProbeFailure};
+use super::client::Answer;
+use crate::world::elb::{HealthCheck, ProbeFailure};
 use crate::world::{Effect, Report};
 
 #[tokio::test]
 async fn load_balancers_are_listed_in_pages_and_missed_by_name() {
     let place = Place::start().await;
+    let check = HealthCheck::default;
     place.wire.hub.with(|world| {
-        for name in ["one", "two&<"] {
-            world.elb.load_balancers.push(LoadBalancer {
-                arn: format!(
-                    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/{name}/1"
-                ),
-                name: name.into(),
-                dns_name: "127.0.0.1:8080".into(),
-                zones: vec!["eu-central-1a".into()],
-                created_at: "2026-11-21T08:00:00Z".parse().unwrap(),
-                listeners: vec![Listener {
-                    arn: format!(
-                        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/{name}/1/2"
-                    ),
-                    port: 80,
-                    target_group_arn: "tg".into(),
-                }],
-            });
+        for name in ["one", "two"] {
+            world.create_load_balancer_with_listener(name, "127.0.0.1:8080", 80, check(), 5).unwrap();
+        }
+        for balancer in &mut world.elb.load_balancers {
+            balancer.created_at = "2026-11-21T08:00:00Z".parse().unwrap();
+            balancer.dns_name = "two&<".into();
         }
     });
     let first = place.elb("Action=DescribeLoadBalancers&PageSize=1").await;
@@ -35,7 +26,7 @@ async fn load_balancers_are_listed_in_pages_and_missed_by_name() {
     assert_eq!(first.element("CreatedTime"), "2026-11-21T08:00:00.000Z");
     let marker = first.element("NextMarker");
     let second = place.elb(&format!("Action=DescribeLoadBalancers&PageSize=1&Marker={marker}")).await;
-    assert_eq!(second.element("LoadBalancerName"), "two&amp;&lt;");
+    assert_eq!((second.element("LoadBalancerName"), second.element("DNSName")), ("two", "two&amp;&lt;"));
     assert_eq!(second.element("NextMarker"), "");
 
     let missing = place.elb("Action=DescribeLoadBalancers&Names.member.1=three").await;
@@ -43,7 +34,9 @@ async fn load_balancers_are_listed_in_pages_and_missed_by_name() {
     let health = place.elb("Action=DescribeTargetHealth&TargetGroupArn=x").await;
     assert_eq!(health.element("Code"), "TargetGroupNotFound");
 
-    let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/one/1/2";
+    let request = format!("Action=DescribeListeners&LoadBalancerArn={}", first.element("LoadBalancerArn"));
+    let listeners = place.elb(&request).await;
+    let arn = listeners.element("ListenerArn");
     let rules = place.elb(&format!("Action=DescribeRules&ListenerArn={arn}")).await;
     assert_eq!((rules.element("IsDefault"), rules.element("Priority")), ("true", "default"));
     let rule = rules.element("RuleArn");
@@ -66,7 +59,7 @@ async fn with_target(place: &mut Place) -> String {
     let (_, group) = place
         .wire
         .hub
-        .with(|world| world.create_load_balancer("game", "127.0.0.1:8080", 8080, check, 60))
+        .with(|world| world.create_load_balancer_with_listener("game", "127.0.0.1:8080", 8080, check, 60))
         .unwrap();
     place.ecs("CreateCluster", &json!({})).await.granted();
     let container = json!({"name": "game", "image": "game", "portMappings": [{"containerPort": 8080}]});
@@ -157,4 +150,147 @@ async fn a_target_group_is_shown_with_its_checks_and_attributes() {
     assert_eq!(attributes.element("Value"), "60");
     let missing = place.elb("Action=DescribeTargetGroups&Names.member.1=other").await;
     assert_eq!(missing.element("Code"), "TargetGroupNotFound");
+}
+
+/// A form of ELBv2 that must be granted.
+async fn granted(place: &Place, form: &str) -> Answer {
+    let answer = place.elb(form).await;
+    assert_eq!(answer.status, 200, "{form}: {}", answer.text);
+    answer
+}
+
+const BALANCER: &str =
+    "Action=CreateLoadBalancer&Name=lab&Subnets.member.1=subnet-1&Subnets.member.2=subnet-2";
+const GROUP: &str = "Action=CreateTargetGroup&Name=lab&Protocol=HTTP&Port=8080&TargetType=ip&VpcId=vpc-1";
+
+fn listener(balancer: &str, group: &str) -> String {
+    format!(
+        "Action=CreateListener&LoadBalancerArn={balancer}&Protocol=HTTP&Port=80\
+         &DefaultActions.member.1.Type=forward&DefaultActions.member.1.TargetGroupArn={group}"
+    )
+}
+
+#[tokio::test]
+async fn a_load_balancer_is_made_as_on_aws_and_taken_apart() {
+    let place = Place::start().await;
+    let balancer = granted(&place, &format!("{BALANCER}&Tags.member.1.Key=a&Tags.member.1.Value=b")).await;
+    let (arn, address) = (balancer.element("LoadBalancerArn"), balancer.element("DNSName"));
+    assert_eq!(balancer.element("SubnetId"), "subnet-1");
+    assert_eq!(balancer.element("Code"), "active");
+    let kept = place.wire.addresses.address_of(arn).unwrap();
+    assert_eq!(kept.to_string(), address);
+    let again = granted(&place, BALANCER).await;
+    assert_eq!((again.element("LoadBalancerArn"), again.element("DNSName")), (arn, address));
+    assert_eq!(
+        place.wire.addresses.address_of(arn),
+        Some(kept),
+        "the first port, not that of the second call"
+    );
+    let tags = granted(&place, &format!("Action=DescribeTags&ResourceArns.member.1={arn}")).await;
+    assert_eq!((tags.element("Key"), tags.element("Value")), ("a", "b"));
+
+    let made = granted(&place, GROUP).await;
+    for (name, expected) in [
+        ("HealthCheckPath", "/"),
+        ("HealthCheckIntervalSeconds", "30"),
+        ("HealthCheckTimeoutSeconds", "5"),
+        ("HealthyThresholdCount", "5"),
+        ("UnhealthyThresholdCount", "2"),
+        ("HttpCode", "200"),
+        ("HealthCheckPort", "traffic-port"),
+        ("VpcId", "vpc-1"),
+        ("LoadBalancerArns", ""),
+    ] {
+        assert_eq!(made.element(name), expected, "{name}");
+    }
+    let group = made.element("TargetGroupArn");
+    let modified = format!("Action=ModifyTargetGroup&TargetGroupArn={group}&HealthCheckPath=/health");
+    assert_eq!(granted(&place, &modified).await.element("HealthCheckPath"), "/health");
+
+    let listened = granted(&place, &listener(arn, group)).await;
+    assert_eq!((listened.element("Port"), listened.element("LoadBalancerArn")), ("80", arn));
+    let in_use = place.elb(&format!("Action=DeleteTargetGroup&TargetGroupArn={group}")).await;
+    assert_eq!(in_use.element("Code"), "ResourceInUse");
+    let shown = granted(&place, "Action=DescribeTargetGroups").await;
+    assert!(shown.element("LoadBalancerArns").contains(arn));
+
+    granted(&place, &format!("Action=DeleteListener&ListenerArn={}", listened.element("ListenerArn"))).await;
+    granted(&place, &format!("Action=DeleteLoadBalancer&LoadBalancerArn={arn}")).await;
+    granted(&place, &format!("Action=DeleteTargetGroup&TargetGroupArn={group}")).await;
+    let gone = place.elb("Action=DescribeLoadBalancers&Names.member.1=lab").await;
+    assert_eq!(gone.element("Code"), "LoadBalancerNotFound");
+}
+
+#[tokio::test]
+async fn what_elb_refuses_and_what_is_not_built_is_refused() {
+    let place = Place::start().await;
+    let arn = granted(&place, BALANCER).await.element("LoadBalancerArn").to_owned();
+    let group = granted(&place, GROUP).await.element("TargetGroupArn").to_owned();
+    let listener = listener(&arn, &group);
+    let unknown = format!("{group}0");
+    for (form, code) in [
+        ("Action=CreateLoadBalancer&Name=x".to_owned(), "ValidationError"),
+        (format!("{BALANCER}&Scheme=internal"), "DuplicateLoadBalancerName"),
+        (format!("{BALANCER}&Type=network"), "ValidationError"),
+        (format!("{BALANCER}&SubnetMappings.member.1.SubnetId=subnet-1"), "ValidationError"),
+        (format!("{BALANCER}&Tags.member.1.Key=a&Tags.member.2.Key=a"), "DuplicateTagKeys"),
+        (format!("{GROUP}&HealthCheckPath=/other"), "DuplicateTargetGroupName"),
+        (GROUP.replace("TargetType=ip", "TargetType=instance"), "ValidationError"),
+        (GROUP.replace("&VpcId=vpc-1", ""), "ValidationError"),
+        (GROUP.replace("Port=8080", "Port=70000"), "ValidationError"),
+        (GROUP.replace("Protocol=HTTP", "Protocol=HTTPS"), "ValidationError"),
+        (listener.replace(&arn, "none"), "LoadBalancerNotFound"),
+        (listener.replace(&group, &unknown), "TargetGroupNotFound"),
+        (listener.replace("Protocol=HTTP", "Protocol=HTTPS"), "UnsupportedProtocol"),
+        (listener.replace("=forward", "=redirect"), "InvalidLoadBalancerAction"),
+        (format!("{listener}&DefaultActions.member.2.Type=forward"), "InvalidLoadBalancerAction"),
+        (
+            format!(
+                "{listener}&DefaultActions.member.1.ForwardConfig.TargetGroups.member.1.TargetGroupArn=x"
+            ),
+            "InvalidLoadBalancerAction",
+        ),
+        ("Action=DeleteListener&ListenerArn=none".to_owned(), "ListenerNotFound"),
+        ("Action=CreateRule".to_owned(), "InvalidAction"),
+    ] {
+        let answer = place.elb(&form).await;
+        assert_eq!((answer.status, answer.element("Code")), (400, code), "{form}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn attributes_that_are_acted_on_can_be_changed() {
+    let place = Place::start().await;
+    let arn = granted(&place, BALANCER).await.element("LoadBalancerArn").to_owned();
+    let group = granted(&place, GROUP).await.element("TargetGroupArn").to_owned();
+    let of_group = |key: &str, value: &str| {
+        format!(
+            "Action=ModifyTargetGroupAttributes&TargetGroupArn={group}\
+             &Attributes.member.1.Key={key}&Attributes.member.1.Value={value}"
+        )
+    };
+    let of_balancer = |key: &str, value: &str| {
+        format!(
+            "Action=ModifyLoadBalancerAttributes&LoadBalancerArn={arn}\
+             &Attributes.member.1.Key={key}&Attributes.member.1.Value={value}"
+        )
+    };
+    let delay = granted(&place, &of_group("deregistration_delay.timeout_seconds", "7")).await;
+    assert_eq!(delay.element("Value"), "7");
+    granted(&place, &of_group("stickiness.enabled", "false")).await;
+    granted(&place, &of_balancer("deletion_protection.enabled", "true")).await;
+    let delete = format!("Action=DeleteLoadBalancer&LoadBalancerArn={arn}");
+    assert_eq!(place.elb(&delete).await.element("Code"), "OperationNotPermitted");
+    for refused in [
+        of_group("deregistration_delay.timeout_seconds", "3601"),
+        of_group("stickiness.enabled", "true"),
+        of_group("nothing", "1"),
+        of_balancer("deletion_protection.enabled", "yes"),
+        of_balancer("idle_timeout.timeout_seconds", "61"),
+        format!("Action=ModifyLoadBalancerAttributes&LoadBalancerArn={arn}"),
+    ] {
+        assert_eq!(place.elb(&refused).await.element("Code"), "ValidationError", "{refused}");
+    }
+    granted(&place, &of_balancer("deletion_protection.enabled", "false")).await;
+    granted(&place, &delete).await;
 }

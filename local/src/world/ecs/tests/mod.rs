@@ -58,7 +58,7 @@ impl Laptop {
             unhealthy_threshold: 2,
             matcher: (200, 299),
         };
-        world.create_load_balancer("game", "localhost:8080", 8080, health_check, 5).unwrap();
+        world.create_load_balancer_with_listener("game", "localhost:8080", 8080, health_check, 5).unwrap();
         Laptop {
             world,
             running: BTreeMap::new(),
@@ -234,6 +234,7 @@ impl Laptop {
                     Effect::StartTask(start) => self.start(&start),
                     Effect::StopTask { task_arn } => self.stop(&task_arn),
                     Effect::Event(event) => self.events.push(event),
+                    Effect::Listener(_) => {}
                 }
             }
         }
