@@ -1,5 +1,6 @@
 //! The load balancer between real sockets.
 
+mod listeners;
 mod testkit;
 
 use std::sync::atomic::{AtomicBool, Ordering};

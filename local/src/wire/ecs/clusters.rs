@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::tags::{self, Tag};
-use super::{Paging, arn_of, includes_tags, missing, parse};
+use super::{Paging, arn_of, includes_tags, missing, parse, required};
 use crate::wire::Caller;
 use crate::world::ecs::{Cluster, ServiceStatus, TaskStatus};
 use crate::world::{Refusal, World};
@@ -16,10 +16,33 @@ struct Create {
     tags: Vec<Tag>,
 }
 
+/// Kept and shown. What services of the cluster take from it is the default strategy.
+const PASSED_THROUGH: [&str; 5] = [
+    "capacityProviders",
+    "configuration",
+    "defaultCapacityProviderStrategy",
+    "serviceConnectDefaults",
+    "settings",
+];
+
 pub(super) fn create(world: &mut World, _caller: &Caller, body: &Value) -> Result<Value, Refusal> {
     let request: Create = parse(body)?;
     let name = request.cluster_name.as_deref().unwrap_or("default");
-    let cluster = world.create_cluster(name, tags::read(request.tags)?)?;
+    let mut passed_through = body.as_object().cloned().unwrap_or_default();
+    passed_through.retain(|member, _| PASSED_THROUGH.contains(&member.as_str()));
+    let cluster = world.create_cluster_with(name, tags::read(request.tags)?, passed_through)?;
+    Ok(json!({"cluster": show(world, &cluster, true)}))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Delete {
+    cluster: String,
+}
+
+pub(super) fn delete(world: &mut World, _caller: &Caller, body: &Value) -> Result<Value, Refusal> {
+    let request: Delete = parse(body)?;
+    let cluster = world.delete_cluster(required(&request.cluster, "cluster")?)?;
     Ok(json!({"cluster": show(world, &cluster, true)}))
 }
 
@@ -38,12 +61,9 @@ pub(super) fn describe(world: &mut World, _caller: &Caller, body: &Value) -> Res
     let mut found = Vec::new();
     let mut failures = Vec::new();
     for name in &request.clusters {
-        match world.find_cluster(Some(name)) {
-            Ok(cluster) => found.push(show(world, cluster, includes_tags(&request.include))),
-            Err(refusal) if refusal.code == "ClusterNotFoundException" => {
-                failures.push(missing(&arn_of(world, "cluster", name)));
-            }
-            Err(refusal) => return Err(refusal),
+        match world.find_deleted_cluster(Some(name)) {
+            Some(cluster) => found.push(show(world, cluster, includes_tags(&request.include))),
+            None => failures.push(missing(&arn_of(world, "cluster", name))),
         }
     }
     Ok(json!({"clusters": found, "failures": failures}))
@@ -51,7 +71,8 @@ pub(super) fn describe(world: &mut World, _caller: &Caller, body: &Value) -> Res
 
 pub(super) fn list(world: &mut World, _caller: &Caller, body: &Value) -> Result<Value, Refusal> {
     let paging: Paging = parse(body)?;
-    let arns = world.ecs.clusters.iter().map(|cluster| cluster.arn.clone()).collect();
+    let arns = world.ecs.clusters.iter().filter(|cluster| cluster.active);
+    let arns = { arns }.map(|cluster| cluster.arn.clone()).collect();
     paging.answer("clusterArns", arns, 100)
 }
 
@@ -67,7 +88,7 @@ fn show(world: &World, cluster: &Cluster, with_tags: bool) -> Value {
     let mut shown = json!({
         "clusterArn": cluster.arn,
         "clusterName": cluster.name,
-        "status": "ACTIVE",
+        "status": if cluster.active { "ACTIVE" } else { "INACTIVE" },
         "registeredContainerInstancesCount": 0,
         "runningTasksCount": running,
         "pendingTasksCount": pending,
@@ -78,6 +99,9 @@ fn show(world: &World, cluster: &Cluster, with_tags: bool) -> Value {
         "defaultCapacityProviderStrategy": [],
         "tags": [],
     });
+    for (member, value) in &cluster.passed_through {
+        shown[member] = value.clone();
+    }
     if with_tags {
         shown["tags"] = tags::show(&cluster.tags);
     }

@@ -29,9 +29,10 @@ use crate::world::{Refusal, Timestamp, World};
 
 type Operation = fn(&mut World, &Caller, &Value) -> Result<Value, Refusal>;
 
-const OPERATIONS: [(&str, Operation); 23] = [
+const OPERATIONS: [(&str, Operation); 24] = [
     ("CreateCluster", clusters::create),
     ("CreateService", services::create),
+    ("DeleteCluster", clusters::delete),
     ("DeleteService", services::delete),
     ("DeregisterTaskDefinition", task_definitions::deregister),
     ("DescribeClusters", clusters::describe),

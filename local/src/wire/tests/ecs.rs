@@ -363,3 +363,28 @@ async fn a_failed_roll_out_says_what_happened() {
     assert_eq!(task["stopCode"], "TaskFailedToStart");
     assert_eq!(task["containers"][0]["reason"], "CannotPullContainerError: no such image");
 }
+
+#[tokio::test]
+async fn a_cluster_is_made_with_its_providers_and_deleted_when_it_is_empty() {
+    let place = place().await;
+    let request = json!({
+        "clusterName": "lab",
+        "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+        "settings": [{"name": "containerInsights", "value": "enabled"}],
+    });
+    let cluster = place.ecs("CreateCluster", &request).await.granted()["cluster"].clone();
+    assert_eq!(cluster["capacityProviders"], request["capacityProviders"]);
+    assert_eq!(cluster["settings"], request["settings"]);
+    let deleted = place.ecs("DeleteCluster", &json!({"cluster": "lab"})).await.granted();
+    assert_eq!(deleted["cluster"]["status"], "INACTIVE");
+    let described = place.ecs("DescribeClusters", &json!({"clusters": ["lab"]})).await.granted();
+    assert_eq!(described["clusters"][0]["status"], "INACTIVE");
+    let listed = place.ecs("ListClusters", &json!({})).await.granted();
+    assert_eq!(listed["clusterArns"].as_array().map(Vec::len), Some(1), "default alone");
+    let (code, _) = place.ecs("DeleteCluster", &json!({"cluster": "lab"})).await.refused();
+    assert_eq!(code, "ClusterNotFoundException");
+
+    with_service(&place).await;
+    let (code, _) = place.ecs("DeleteCluster", &json!({"cluster": "default"})).await.refused();
+    assert_eq!(code, "ClusterContainsServicesException");
+}

@@ -294,3 +294,16 @@ async fn attributes_that_are_acted_on_can_be_changed() {
     granted(&place, &of_balancer("deletion_protection.enabled", "false")).await;
     granted(&place, &delete).await;
 }
+
+#[tokio::test]
+async fn a_target_group_without_a_listener_is_unused() {
+    let mut place = Place::start().await;
+    let group = with_target(&mut place).await;
+    let balancer = granted(&place, "Action=DescribeLoadBalancers").await;
+    let listeners =
+        format!("Action=DescribeListeners&LoadBalancerArn={}", balancer.element("LoadBalancerArn"));
+    let listener = granted(&place, &listeners).await.element("ListenerArn").to_owned();
+    granted(&place, &format!("Action=DeleteListener&ListenerArn={listener}")).await;
+    let health = granted(&place, &format!("Action=DescribeTargetHealth&TargetGroupArn={group}")).await;
+    assert_eq!((health.element("State"), health.element("Reason")), ("unused", "Target.NotInUse"));
+}

@@ -2,7 +2,8 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `cluster` | create and find |
+//! | `cluster` | create, find, delete |
+//! | `launch` | where tasks run: Fargate, its sizes and capacity providers |
 //! | `task_definition` | families and revisions, kept as the JSON that was registered |
 //! | `service` | create, update, delete, describe; what starts a deployment and what does not |
 //! | `deployment` | service deployments and revisions: how a roll-out begins and completes |
@@ -20,6 +21,7 @@
 mod cluster;
 mod deployment;
 mod event;
+mod launch;
 mod report;
 mod requests;
 mod rollback;
@@ -54,7 +56,11 @@ pub struct Ecs {
 pub struct Cluster {
     pub arn: String,
     pub name: String,
+    /// INACTIVE once deleted.
+    pub active: bool,
     pub tags: BTreeMap<String, String>,
+    /// Members of CreateCluster that are kept and shown.
+    pub passed_through: Map<String, Value>,
 }
 
 #[derive(Debug, Clone)]

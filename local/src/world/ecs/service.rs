@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::task_definition::container_ports;
 use super::{
-    CircuitBreaker, CreateService, Service, ServiceLoadBalancer, ServiceStatus, TaskCounts, TaskStatus,
-    UpdateService, invalid, tag,
+    CircuitBreaker, Cluster, CreateService, Service, ServiceLoadBalancer, ServiceStatus, TaskCounts,
+    TaskStatus, UpdateService, invalid, launch, tag,
 };
 use crate::world::{Refusal, World};
 
@@ -25,9 +25,10 @@ const REPLACING_MEMBERS: [&str; 6] = [
 ];
 
 impl World {
-    pub fn create_service(&mut self, request: CreateService) -> Result<Service, Refusal> {
+    pub fn create_service(&mut self, mut request: CreateService) -> Result<Service, Refusal> {
         let cluster = self.find_cluster(request.cluster.as_deref())?;
         let (cluster_arn, cluster_name) = (cluster.arn.clone(), cluster.name.clone());
+        apply_default_strategy(&mut request.passed_through, cluster);
         if !super::is_ecs_name(&request.name) {
             return Err(invalid("Invalid service name: 1 to 255 letters, digits, hyphens and underscores."));
         }
@@ -37,7 +38,9 @@ impl World {
         check_numbers(request.desired_count, minimum_healthy_percent, maximum_percent)?;
         check_breaker(request.circuit_breaker)?;
         tag::check(&request.tags)?;
-        let task_definition_arn = self.find_active_task_definition(&request.task_definition)?.arn.clone();
+        let definition = self.find_active_task_definition(&request.task_definition)?;
+        launch::check_service(&request.passed_through, &definition.document)?;
+        let task_definition_arn = definition.arn.clone();
         self.check_load_balancers(&task_definition_arn, &request.load_balancers)?;
         let arn = self.arn("ecs", &format!("service/{cluster_name}/{}", request.name));
         self.make_room_for_service(&arn)?;
@@ -205,8 +208,26 @@ impl World {
                     "The target group with targetGroupArn {target_group_arn} does not exist."
                 )));
             }
+            if self.elb.load_balancer_of(target_group_arn).is_none() {
+                return Err(invalid(format!(
+                    "The target group with targetGroupArn {target_group_arn} does not have an associated load \
+                     balancer."
+                )));
+            }
         }
         Ok(())
+    }
+}
+
+/// A service that does not say where its tasks run takes its cluster's default.
+fn apply_default_strategy(service: &mut Map<String, Value>, cluster: &Cluster) {
+    let says = |member: &str| service.contains_key(member);
+    if says("launchType") || says("capacityProviderStrategy") {
+        return;
+    }
+    let default = cluster.passed_through.get("defaultCapacityProviderStrategy");
+    if let Some(strategy) = default.filter(|it| it.as_array().is_some_and(|list| !list.is_empty())) {
+        service.insert("capacityProviderStrategy".into(), strategy.clone());
     }
 }
 

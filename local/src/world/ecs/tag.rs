@@ -50,7 +50,7 @@ impl World {
                 _ => Ok(&service.tags),
             };
         }
-        let mut clusters = ecs.clusters.iter().map(|it| (&it.arn, &it.tags));
+        let mut clusters = ecs.clusters.iter().filter(|it| it.active).map(|it| (&it.arn, &it.tags));
         let mut task_definitions = ecs.task_definitions.iter().map(|it| (&it.arn, &it.tags));
         clusters
             .find(|(its_arn, _)| *its_arn == arn)

@@ -137,6 +137,7 @@ fn check(document: &Map<String, Value>) -> Result<String, Refusal> {
         return Err(client(message));
     }
     check_containers(&containers)?;
+    super::launch::check_task_definition(document)?;
     let bytes = serde_json::to_vec(document).map_or(usize::MAX, |it| it.len());
     if bytes > LARGEST_DOCUMENT_BYTES {
         let message =
@@ -193,7 +194,7 @@ fn is_digest(text: &str) -> bool {
     text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(is_lower_hex))
 }
 
-fn client(message: impl Into<String>) -> Refusal {
+pub(super) fn client(message: impl Into<String>) -> Refusal {
     Refusal::new("ClientException", message)
 }
 

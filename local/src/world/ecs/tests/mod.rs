@@ -1,6 +1,7 @@
 //! The whole of ECS in virtual time. [`Laptop`] is what carries effects out; what a task does is said by the tag of
 //! its image.
 
+mod clusters;
 mod documents;
 mod failing;
 mod random;
