@@ -34,9 +34,10 @@ pub enum ListenerChange {
 impl World {
     /// Creating one that is there with the same settings returns it.
     pub fn create_listener(&mut self, request: CreateListener) -> Result<(LoadBalancer, Listener), Refusal> {
-        let CreateListener { load_balancer_arn, port, target_group_arn, tags } = request;
-        let balancer = self.find_load_balancer(&load_balancer_arn)?;
-        self.find_target_group(&target_group_arn)?;
+        let CreateListener { port, tags, .. } = request;
+        let balancer = self.find_load_balancer(&request.load_balancer_arn)?;
+        let load_balancer_arn = balancer.arn.clone();
+        let target_group_arn = self.find_target_group(&request.target_group_arn)?.arn.clone();
         if port == 0 {
             return Err(invalid("The port of a listener must be between 1 and 65535"));
         }

@@ -91,7 +91,7 @@ impl World {
     }
 
     pub fn protect_load_balancer(&mut self, arn: &str, protected: bool) -> Result<(), Refusal> {
-        self.find_load_balancer(arn)?;
+        let arn = self.find_load_balancer(arn)?.arn.clone();
         for one in self.elb.load_balancers.iter_mut().filter(|it| it.arn == arn) {
             one.deletion_protection = protected;
         }

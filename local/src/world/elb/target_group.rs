@@ -51,8 +51,8 @@ impl World {
 
     /// What the targets have passed or failed so far stays as it is.
     pub fn set_health_check(&mut self, arn: &str, health_check: HealthCheck) -> Result<(), Refusal> {
-        self.find_target_group(arn)?;
-        if let Some(group) = self.elb.target_group_mut(arn) {
+        let arn = self.find_target_group(arn)?.arn.clone();
+        if let Some(group) = self.elb.target_group_mut(&arn) {
             group.health_check = health_check;
         }
         Ok(())
@@ -60,8 +60,8 @@ impl World {
 
     /// For targets that begin to drain from now on.
     pub fn set_deregistration_delay(&mut self, arn: &str, seconds: u32) -> Result<(), Refusal> {
-        self.find_target_group(arn)?;
-        if let Some(group) = self.elb.target_group_mut(arn) {
+        let arn = self.find_target_group(arn)?.arn.clone();
+        if let Some(group) = self.elb.target_group_mut(&arn) {
             group.deregistration_delay_seconds = seconds;
         }
         Ok(())
