@@ -49,6 +49,9 @@ pub struct Place {
     /// Port of the image registry (a free one if this is taken)
     #[arg(long, default_value_t = 5048, value_name = "PORT")]
     pub registry_port: u16,
+    /// Port of Pushboat's HTTP API (a free one if this is taken)
+    #[arg(long, default_value_t = 8048, value_name = "PORT")]
+    pub api_port: u16,
     /// How many tasks the service runs, spread over two zones
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=50), value_name = "N")]
     pub tasks: u32,

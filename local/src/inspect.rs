@@ -7,6 +7,7 @@
 //! | `GET /_local/invocations` | the latest attempts: cold or warm, how long, how they ended |
 //! | `GET /_local/log` | what the functions wrote, the decision log among it |
 //! | `GET /_local/events` | the latest events on the bus |
+//! | `GET /_local/requests` | the access log of the HTTP API |
 //! | `GET /_local/tasks/{task id}/log` | what a task wrote |
 
 use axum::extract::{Path, State};
@@ -17,6 +18,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::bus::Bus;
+use crate::gateway::Gateway;
 use crate::lambda::{InvokeError, Lambda};
 use crate::tasks::TaskRunner;
 
@@ -25,6 +27,7 @@ pub(crate) struct Inspect {
     pub lambda: Lambda,
     pub bus: Bus,
     pub tasks: TaskRunner,
+    pub gateway: Gateway,
 }
 
 pub(crate) fn router(inspect: Inspect) -> Router {
@@ -34,6 +37,7 @@ pub(crate) fn router(inspect: Inspect) -> Router {
         .route("/_local/invocations", get(invocations))
         .route("/_local/log", get(log))
         .route("/_local/events", get(events))
+        .route("/_local/requests", get(requests))
         .route("/_local/tasks/{task_id}/log", get(task_log))
         .with_state(inspect)
 }
@@ -93,6 +97,28 @@ async fn log(State(inspect): State<Inspect>) -> Json<Value> {
 async fn events(State(inspect): State<Inspect>) -> Json<Value> {
     let shown = inspect.bus.recent().into_iter().map(|seen| {
         json!({ "at": seen.at.to_string(), "fate": format!("{:?}", seen.fate), "rules": seen.rules, "event": seen.event })
+    });
+    Json(shown.collect())
+}
+
+/// By the names of API Gateway's own log variables.
+async fn requests(State(inspect): State<Inspect>) -> Json<Value> {
+    let shown = inspect.gateway.accesses().into_iter().map(|access| {
+        json!({
+            "requestTime": access.at.to_string(),
+            "requestId": access.request_id,
+            "ip": access.source_ip.to_string(),
+            "userAgent": access.user_agent,
+            "httpMethod": access.method,
+            "path": access.path,
+            "routeKey": access.route_key,
+            "status": access.status,
+            "responseLength": access.response_bytes,
+            "userArn": access.caller,
+            "error": access.error,
+            "integrationLatency": access.integration_millis,
+            "responseLatency": access.response_millis,
+        })
     });
     Json(shown.collect())
 }

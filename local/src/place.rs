@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::balancer::{Address, ListenerChanges, Listeners};
 use crate::bus::{Bus, BusError, Rule};
+use crate::gateway::{Api, ApiError, Gateway};
 use crate::hub::Hub;
 use crate::inspect::{self, Inspect};
 use crate::lambda::{self, Function, Lambda};
@@ -33,6 +34,7 @@ pub struct PlaceSettings {
     pub aws_port: u16,
     pub registry_port: u16,
     pub game_port: u16,
+    pub api_port: u16,
     /// Layers, unpacked images and what tasks write; the caller removes it.
     pub folder: PathBuf,
     pub access_key_id: String,
@@ -48,6 +50,15 @@ pub struct Endpoints {
     pub aws: SocketAddr,
     pub registry: SocketAddr,
     pub game: SocketAddr,
+    pub api: SocketAddr,
+}
+
+/// What runs in the place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Deployed {
+    pub functions: Vec<Function>,
+    pub rules: Vec<Rule>,
+    pub api: Api,
 }
 
 #[derive(Debug, Error)]
@@ -60,6 +71,8 @@ pub enum PlaceError {
     Tasks(#[source] io::Error),
     #[error(transparent)]
     Bus(#[from] BusError),
+    #[error("the HTTP API cannot be set up")]
+    Api(#[from] ApiError),
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
@@ -72,6 +85,7 @@ pub struct Place {
     wire: Wire,
     lambda: Lambda,
     bus: Bus,
+    gateway: Gateway,
     tasks: TaskRunner,
     listeners: Listeners,
     /// Taken by the first load balancer that the caller creates.
@@ -84,13 +98,15 @@ impl Place {
     /// Opens the ports first, because functions are told the addresses in their environment.
     pub async fn start(
         settings: PlaceSettings,
-        deployed: impl FnOnce(&Endpoints) -> (Vec<Function>, Vec<Rule>),
+        deployed: impl FnOnce(&Endpoints) -> Deployed,
     ) -> Result<Place, PlaceError> {
         let (aws_listener, aws) = open(settings.aws_port).await?;
         let (registry_listener, registry_address) = open(settings.registry_port).await?;
         let game_address = reserve(settings.game_port)?;
-        let endpoints = Endpoints { aws, registry: registry_address, game: game_address.get() };
-        let (functions, rules) = deployed(&endpoints);
+        let (api_listener, api_address) = open(settings.api_port).await?;
+        let endpoints =
+            Endpoints { aws, registry: registry_address, game: game_address.get(), api: api_address };
+        let Deployed { functions, rules, api } = deployed(&endpoints);
 
         let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
         let world = Settings { registry_host: registry_address.to_string(), ..settings.world };
@@ -121,15 +137,22 @@ impl Place {
             registry.password.clone(),
             registry.blobs.clone(),
         );
+        let gateway = Gateway::new(api, api_address.port(), lambda.clone(), wire.clone())?;
 
         let listeners = Listeners::start(hub.clone(), wire.addresses.clone());
 
         let (stop, stopped) = watch::channel(false);
-        let inspect = Inspect { lambda: lambda.clone(), bus: bus.clone(), tasks: tasks.clone() };
+        let inspect = Inspect {
+            lambda: lambda.clone(),
+            bus: bus.clone(),
+            tasks: tasks.clone(),
+            gateway: gateway.clone(),
+        };
         let aws_router = inspect::router(inspect).merge(wire::router(wire.clone()));
         let running = vec![
             tokio::spawn(serve(aws_listener, aws_router, stopped.clone())),
             tokio::spawn(serve(registry_listener, registry::router(registry), stopped.clone())),
+            tokio::spawn(serve(api_listener, gateway.router(), stopped.clone())),
             tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), listeners.changes())),
             tokio::spawn(tick(hub.clone(), stopped)),
         ];
@@ -139,6 +162,7 @@ impl Place {
             wire,
             lambda,
             bus,
+            gateway,
             tasks,
             listeners,
             game_address: Mutex::new(Some(game_address)),
@@ -194,6 +218,10 @@ impl Place {
         &self.bus
     }
 
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
     pub fn tasks(&self) -> &TaskRunner {
         &self.tasks
     }
@@ -237,7 +265,8 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
         // The sender goes only when the place does.
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(until).await {
         tracing::error!(%error, "a server stopped");
     }
 }

@@ -8,6 +8,7 @@
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
+//! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
 //! | `story` | whole runs: push, lost event, broken image, bad input, nothing left behind |
 
 pub mod inbox;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use pushboat_cli::image::game;
 use pushboat_cli::local::stack::{Choices, Programs};
-use pushboat_cli::local::{Local, LocalSettings};
+use pushboat_cli::local::{Local, LocalSettings, Ports};
 use serde_json::Value;
 
 /// The workspace, as cargo knows it.
@@ -84,7 +85,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
         programs: Programs::Folder(programs),
     };
     Local::start(LocalSettings {
-        ports: [0; 3],
+        ports: Ports::default(),
         choices,
         provisioning: Duration::from_millis(200),
         announce: false,

@@ -3,8 +3,7 @@
 use aws_sdk_ecs::config::{Credentials, Region, SharedCredentialsProvider};
 use pushboat_aws::Aws;
 use pushboat_local::hub::Hub;
-use pushboat_local::lambda::Function;
-use pushboat_local::place::{Endpoints, Place, PlaceSettings};
+use pushboat_local::place::{Deployed, Endpoints, Place, PlaceSettings};
 use pushboat_local::wire::{Fault, FaultKind};
 use pushboat_local::world::Settings;
 use tempfile::TempDir;
@@ -17,30 +16,30 @@ pub struct Stand {
     _folder: TempDir,
 }
 
-const KEY: &str = "AKIATEST";
-const SECRET: &str = "a secret only the test knows";
+pub const KEY: &str = "AKIATEST";
+pub const SECRET: &str = "a secret only the test knows";
 
 impl Stand {
     pub async fn start() -> Stand {
-        Stand::start_with(|_| Vec::new()).await
+        Stand::start_with(|_| Deployed::default()).await
     }
 
     /// With these functions, whose environment has to lead to the place, as [`environment`] does.
     #[allow(clippy::expect_used, reason = "a test without a place can only fail")]
-    pub async fn start_with(functions: impl FnOnce(&Endpoints) -> Vec<Function>) -> Stand {
+    pub async fn start_with(deployed: impl FnOnce(&Endpoints) -> Deployed) -> Stand {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = PlaceSettings {
             aws_port: 0,
             registry_port: 0,
             game_port: 0,
+            api_port: 0,
             folder: folder.path().to_owned(),
             access_key_id: KEY.into(),
             secret_access_key: SECRET.into(),
             registry_password: "password".into(),
             world: Settings::default(),
         };
-        let place =
-            Place::start(settings, |endpoints| (functions(endpoints), Vec::new())).await.expect("a place");
+        let place = Place::start(settings, deployed).await.expect("a place");
         Stand { hub: place.hub().clone(), place, _folder: folder }
     }
 

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::stack;
+
 /// Every address of the place, and what opens it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Addresses {
@@ -16,6 +18,8 @@ pub struct Addresses {
     pub game: String,
     pub aws: String,
     pub registry: String,
+    /// Pushboat's HTTP API, behind the gateway.
+    pub api: String,
     pub control: String,
     pub region: String,
     pub account: String,
@@ -63,6 +67,39 @@ impl Drop for Entry {
     }
 }
 
+/// Everything needed to use the place with ordinary clients.
+pub(crate) fn addresses(a: &Addresses) -> String {
+    let Addresses {
+        game,
+        aws,
+        api,
+        control,
+        region,
+        access_key_id,
+        secret_access_key,
+        registry_password,
+        ..
+    } = a;
+    let registry = a.registry.trim_start_matches("http://");
+    let (cluster, service) = (stack::CLUSTER, stack::SERVICE);
+    format!(
+        "  game         {game}
+  AWS APIs     {aws}
+  registry     {registry}, user AWS
+  HTTP API     {api}, signed for execute-api
+  behind it    {control}dead-letters  …invocations  …log  …events  …requests
+
+export AWS_ENDPOINT_URL={aws} AWS_REGION={region} AWS_DEFAULT_REGION={region}
+export AWS_ACCESS_KEY_ID={access_key_id} AWS_SECRET_ACCESS_KEY={secret_access_key}
+export PUSHBOAT_REGISTRY={registry} PUSHBOAT_REGISTRY_PASSWORD={registry_password}
+
+aws ecs describe-services --cluster {cluster} --services {service}
+aws ecr get-login-password | docker login --username AWS --password-stdin {registry}
+curl --aws-sigv4 \"aws:amz:$AWS_REGION:execute-api\" \\
+    --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" {api}/services"
+    )
+}
+
 /// The addresses of the running place, from `path` or from where a place writes them.
 pub fn find(path: Option<&Path>) -> Result<Addresses> {
     let path = path.map_or_else(default_path, Path::to_path_buf);
@@ -104,6 +141,7 @@ mod tests {
             game: "http://127.0.0.1:2048".into(),
             aws: "http://127.0.0.1:4048".into(),
             registry: "http://127.0.0.1:5048".into(),
+            api: "http://127.0.0.1:8048".into(),
             control: "http://127.0.0.1:4048/_local".into(),
             region: "eu-central-1".into(),
             account: "123456789012".into(),

@@ -4,6 +4,7 @@ mod address_book;
 mod narrator;
 pub mod stack;
 
+pub(crate) use address_book::addresses;
 pub use address_book::{Addresses, find};
 pub(crate) use narrator::Narrator;
 
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use pushboat_local::place::{Endpoints, Place, PlaceSettings};
+use pushboat_local::place::{Deployed, Endpoints, Place, PlaceSettings};
 use pushboat_local::world::Settings;
 use tempfile::TempDir;
 
@@ -41,7 +42,7 @@ pub struct Local {
 /// What a caller chooses about the place as a whole.
 #[derive(Debug, Clone)]
 pub struct LocalSettings {
-    pub ports: [u16; 3],
+    pub ports: Ports,
     pub choices: Choices,
     /// How long a task is provisioned.
     pub provisioning: Duration,
@@ -51,10 +52,24 @@ pub struct LocalSettings {
     pub game: PathBuf,
 }
 
+/// Where the place listens; 0 is any free port.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ports {
+    pub aws: u16,
+    pub registry: u16,
+    pub game: u16,
+    pub api: u16,
+}
+
 impl LocalSettings {
     pub fn of(place: &args::Place, game: PathBuf) -> Result<LocalSettings> {
         Ok(LocalSettings {
-            ports: [place.aws_port, place.registry_port, place.game_port],
+            ports: Ports {
+                aws: place.aws_port,
+                registry: place.registry_port,
+                game: place.game_port,
+                api: place.api_port,
+            },
             choices: Choices {
                 tasks: place.tasks,
                 sweep_every: Duration::from_secs_f64(place.sweep_seconds),
@@ -77,11 +92,11 @@ impl Local {
         let mut world = Settings::default();
         world.timing.provisioning_millis = i64::try_from(settings.provisioning.as_millis())?;
         let access_key_id = "AKIAPUSHBOATLOCAL".to_owned();
-        let [aws_port, registry_port, game_port] = settings.ports;
         let place_settings = PlaceSettings {
-            aws_port,
-            registry_port,
-            game_port,
+            aws_port: settings.ports.aws,
+            registry_port: settings.ports.registry,
+            game_port: settings.ports.game,
+            api_port: settings.ports.api,
             folder: folder.path().to_owned(),
             access_key_id: access_key_id.clone(),
             secret_access_key: secret.clone(),
@@ -97,8 +112,10 @@ impl Local {
                 pair("AWS_SECRET_ACCESS_KEY", secret.clone()),
             ]
         };
-        let place = Place::start(place_settings, |endpoints| {
-            (stack::functions(&settings.choices, &environment(endpoints)), rules)
+        let place = Place::start(place_settings, |endpoints| Deployed {
+            functions: stack::functions(&settings.choices, &environment(endpoints)),
+            rules,
+            api: stack::api(),
         });
         let place = place.await?;
         if settings.choices.lose_push_events {
@@ -110,6 +127,7 @@ impl Local {
             game: format!("http://{}", endpoints.game),
             aws: format!("http://{}", endpoints.aws),
             registry: format!("http://{}", endpoints.registry),
+            api: format!("http://{}", endpoints.api),
             control: format!("http://{}/_local/", endpoints.aws),
             region: world.region,
             account: world.account,
@@ -230,7 +248,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// Builds the game if need be and starts the place, with what is going on shown.
 pub(crate) async fn begin(page: &Page, place: &args::Place) -> Result<Local> {
     let game = build_game(page).await?;
-    let spinner = page.spinner("starting ECS, ECR, load balancer and Lambda, two zones");
+    let spinner = page.spinner("starting ECS, ECR, load balancer, Lambda and API Gateway, two zones");
     let local = Local::start(LocalSettings::of(place, game)?).await;
     spinner.finish_and_clear();
     let local = local?;
@@ -239,6 +257,7 @@ pub(crate) async fn begin(page: &Page, place: &args::Place) -> Result<Local> {
         (place.game_port, endpoints.game.port()),
         (place.aws_port, endpoints.aws.port()),
         (place.registry_port, endpoints.registry.port()),
+        (place.api_port, endpoints.api.port()),
     ] {
         if wanted != 0 && wanted != got {
             page.say(format!("  port {wanted} is taken; {got} is used instead"));
@@ -267,26 +286,6 @@ pub(crate) async fn narrate(local: &Local, page: &Page, mut interrupted: tokio::
             },
         }
     }
-}
-
-/// Everything needed to use the place with ordinary clients.
-pub(crate) fn addresses(a: &Addresses) -> String {
-    let Addresses { game, aws, control, region, access_key_id, secret_access_key, registry_password, .. } = a;
-    let registry = a.registry.trim_start_matches("http://");
-    let (cluster, service) = (stack::CLUSTER, stack::SERVICE);
-    format!(
-        "  game         {game}
-  AWS APIs     {aws}
-  registry     {registry}, user AWS
-  behind it    {control}dead-letters  …invocations  …log  …events
-
-export AWS_ENDPOINT_URL={aws} AWS_REGION={region} AWS_DEFAULT_REGION={region}
-export AWS_ACCESS_KEY_ID={access_key_id} AWS_SECRET_ACCESS_KEY={secret_access_key}
-export PUSHBOAT_REGISTRY={registry} PUSHBOAT_REGISTRY_PASSWORD={registry_password}
-
-aws ecs describe-services --cluster {cluster} --services {service}
-aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"
-    )
 }
 
 /// The game's static binary, built on first use, with what cargo is doing shown.

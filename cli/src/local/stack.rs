@@ -1,5 +1,5 @@
 //! What `template.yaml` declares, on this machine: the cluster, the repository, the load balancer, the service and
-//! its tags, the functions and their rules. Where the two differ, the reason stands beside the value.
+//! its tags, the functions, their rules and their HTTP API. Where the two differ, the reason stands beside the value.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pushboat_local::bus::{Pattern, Rule, Trigger};
+use pushboat_local::gateway::{Api, Authorizer, Route};
 use pushboat_local::lambda::Function;
 use pushboat_local::place::Place;
 use pushboat_local::world::World;
@@ -65,7 +66,7 @@ pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Fun
         function.memory_mib = 128;
         function
     };
-    vec![function("deploy"), function("sweep")]
+    vec![function("deploy"), function("sweep"), function("api")]
 }
 
 /// Which events reach which function. ECR sends one event per manifest; only tagged pushes matter.
@@ -95,6 +96,16 @@ pub fn rules(choices: &Choices) -> Result<Vec<Rule>> {
         rule("pushboat-deployments", Trigger::Pattern(Pattern::parse(&deployments)?), "deploy"),
         rule("pushboat-sweep", Trigger::Schedule(choices.sweep_every), "sweep"),
     ])
+}
+
+/// The HTTP API: every route needs a signature.
+pub fn api() -> Api {
+    let route = |route_key: &str| Route {
+        route_key: route_key.to_owned(),
+        function: "api".to_owned(),
+        authorizer: Authorizer::Iam,
+    };
+    Api { routes: vec![route("GET /health"), route("GET /services")], ..Api::new("pushboat") }
 }
 
 /// What `--lose-push-events` loses.

@@ -1,5 +1,6 @@
 //! The program of the functions in tests: this test executable, run again as one of its own tests. It is a real
-//! process which speaks the Runtime API over a plain socket, and does what the payload's `do` says.
+//! process which speaks the Runtime API over a plain socket, and does what the payload's `do` says, else
+//! what its environment's `DO` says, else answers with the payload.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -26,6 +27,13 @@ pub(crate) fn function(name: &str) -> Function {
 pub(crate) fn function_that_starts_by(name: &str, what: &str) -> Function {
     let mut function = function(name);
     function.environment.push(("START_BY".into(), what.into()));
+    function
+}
+
+/// What the program does with events that do not say it, such as those of a gateway.
+pub(crate) fn function_that_does(name: &str, what: &str) -> Function {
+    let mut function = function(name);
+    function.environment.push(("DO".into(), what.into()));
     function
 }
 
@@ -69,7 +77,8 @@ fn serve(api: &str, work: &Answer, request_id: &str, times_seen: usize) {
         let error = json!({ "errorType": "Broken", "errorMessage": message }).to_string();
         call(api, "POST", &format!("invocation/{request_id}/error"), error.as_bytes()).status
     };
-    match payload["do"].as_str().unwrap_or("echo") {
+    let otherwise = std::env::var("DO").unwrap_or_else(|_| "echo".into());
+    match payload["do"].as_str().unwrap_or(&otherwise) {
         "echo" => assert_eq!(answer(&work.body), 202),
         "describe" => assert_eq!(answer(describe(work).to_string().as_bytes()), 202),
         "print" => {
@@ -89,10 +98,24 @@ fn serve(api: &str, work: &Answer, request_id: &str, times_seen: usize) {
             std::process::exit(0);
         }
         "sleep" => {
-            std::thread::sleep(Duration::from_millis(payload["millis"].as_u64().unwrap()));
+            std::thread::sleep(Duration::from_millis(payload["millis"].as_u64().unwrap_or(1_000)));
             assert_eq!(answer(b"\"rested\""), 202);
         }
         "hang" => sleep_for_ever(),
+        "answer with the body" => assert_eq!(answer(payload["body"].as_str().unwrap().as_bytes()), 202),
+        "return the body" => {
+            let returned = json!({
+                "statusCode": 200,
+                "headers": { "content-type": payload["headers"]["content-type"] },
+                "body": payload["body"],
+                "isBase64Encoded": payload["isBase64Encoded"],
+            });
+            assert_eq!(answer(returned.to_string().as_bytes()), 202);
+        }
+        "measure the body" => {
+            let length = payload["body"].as_str().unwrap().len();
+            assert_eq!(answer(length.to_string().as_bytes()), 202);
+        }
         "answer too much" => {
             let status = answer(&vec![b'1'; super::runtime_api::LARGEST_RESPONSE_BYTES + 1]);
             println!("refused with {status}");

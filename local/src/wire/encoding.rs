@@ -35,7 +35,7 @@ pub(super) fn percent_encode(bytes: &[u8], kept: &[u8]) -> String {
 }
 
 /// A `%` that no two digits follow stands for itself.
-pub(super) fn percent_decode(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((first, tail)) = rest.split_first() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::encoding::percent_decode;
 use crate::world::Refusal;
 
@@ -25,6 +27,11 @@ impl Form {
     /// An empty member is one that is not there.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// An object of strings, every member as it was named.
+    pub(super) fn to_json(&self) -> Value {
+        self.0.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
     }
 
     pub(super) fn number(&self, name: &str) -> Result<Option<u32>, Refusal> {

@@ -4,20 +4,25 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::answer::Protocol;
-use super::{Call, Caller, Wire};
+use super::{Call, Caller, Input, Wire};
 use crate::hub::Hub;
 use crate::world::{Refusal, Timestamp};
 
-/// Who asked for what, whether or not it was granted.
+/// Who asked for what, whether or not it was granted. Environment values of task definitions are in `request`, which
+/// is why nothing is kept unless [`Wire::record_calls`] was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedCall {
-    /// As in the scope of the signature: `ecs`, `ecr`, `elasticloadbalancing`, `sts`.
+    /// As in the scope of the signature: `ecs`, `ecr`, `elasticloadbalancing`, `sts`, `application-autoscaling`.
     pub service: String,
     pub operation: String,
     /// The caller's ARN.
     pub caller: String,
     pub at: Timestamp,
+    /// The JSON of the request, or its form as an object of strings.
+    pub request: Value,
 }
 
 /// The next `remaining` calls of one operation go wrong.
@@ -52,6 +57,10 @@ pub(super) async fn before(
             operation: call.operation.clone(),
             caller: caller.arn.clone(),
             at: Hub::now(),
+            request: match &call.input {
+                Input::Json(body) => body.clone(),
+                Input::Form(form) => form.to_json(),
+            },
         });
     }
     match take_fault(wire, call) {

@@ -3,23 +3,26 @@
 //! | file | subject |
 //! |---|---|
 //! | `sigv4` | who is calling: Signature Version 4, verified for real |
+//! | `caller` | who may call, and who it was |
 //! | `answer` | how AWS says yes and no, in JSON and in XML |
 //! | `hooks` | what tests see of calls, and how they make AWS refuse |
 //! | `encoding`, `form`, `xml`, `paging` | the small parts of the protocols |
-//! | `ecs`, `ecr`, `elbv2`, `sts` | one translation per service |
+//! | `ecs`, `ecr`, `elbv2`, `sts`, `application_autoscaling` | one translation per service |
 //!
 //! JSON services name the operation in `X-Amz-Target`, query services in the form member `Action`; the scope of the
 //! signature names the service. Nothing here decides anything: what ECS or ELB would do is asked of the world.
 
 mod answer;
+mod application_autoscaling;
+mod caller;
 mod ecr;
 mod ecs;
 mod elbv2;
-mod encoding;
+pub(crate) mod encoding;
 mod form;
 mod hooks;
 mod paging;
-mod sigv4;
+pub(crate) mod sigv4;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,8 @@ use crate::hub::Hub;
 use crate::registry::BlobStore;
 use crate::world::Refusal;
 use answer::{Protocol, RequestId};
+pub(crate) use caller::Signer;
+pub use caller::{Caller, Credential};
 use form::Form;
 pub use hooks::{Fault, FaultKind, RecordedCall};
 
@@ -85,7 +90,7 @@ impl Wire {
         }
     }
 
-    /// Keeps a list of every authenticated call; the list is shared with the wire.
+    /// Keeps a list of every authenticated call, with what it was asked; the list is shared with the wire.
     pub fn record_calls(&mut self) -> Arc<Mutex<Vec<RecordedCall>>> {
         Arc::clone(self.calls.get_or_insert_default())
     }
@@ -98,46 +103,6 @@ impl fmt::Debug for Wire {
             .field("credentials", &self.credentials)
             .field("registry_endpoint", &self.registry_endpoint)
             .finish_non_exhaustive()
-    }
-}
-
-/// An access key and whose it is.
-#[derive(Clone)]
-pub struct Credential {
-    pub access_key_id: String,
-    pub secret_access_key: String,
-    pub caller: Caller,
-}
-
-impl fmt::Debug for Credential {
-    /// Without the secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential")
-            .field("access_key_id", &self.access_key_id)
-            .field("caller", &self.caller)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Whom a signature proved to be calling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    pub user_id: String,
-    /// `arn:aws:iam::…:user/…` or `arn:aws:sts::…:assumed-role/…/…`
-    pub arn: String,
-}
-
-impl Caller {
-    pub fn user(account: &str, name: &str) -> Caller {
-        Caller { user_id: name.to_owned(), arn: format!("arn:aws:iam::{account}:user/{name}") }
-    }
-
-    /// A function or another program that runs as a role.
-    pub fn role(account: &str, role: &str, session: &str) -> Caller {
-        Caller {
-            user_id: format!("{role}:{session}"),
-            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
-        }
     }
 }
 
@@ -183,15 +148,7 @@ fn authenticate(
     body: &[u8],
     protocol: Protocol,
 ) -> Result<Authenticated, Refusal> {
-    let region = wire.hub.with(|world| world.settings.region.clone());
-    let signed = sigv4::Signed {
-        method: parts.method.as_str(),
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body,
-    };
-    sigv4::verify(&signed, &wire.credentials, &region, Hub::now())
+    wire.verify(parts, body)
         .map(|verified| Authenticated { protocol, caller: verified.caller, service: verified.service })
         .map_err(|error| error.refusal(protocol))
 }
@@ -256,6 +213,9 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, 
     let operation = call.operation.as_str();
     match (&call.input, call.service) {
         (Input::Json(body), "ecs") => ecs::call(wire, caller, operation, body).map(Output::Json),
+        (Input::Json(body), "application-autoscaling") => {
+            application_autoscaling::call(wire, operation, body).map(Output::Json)
+        }
         (Input::Json(body), _) => ecr::call(wire, caller, operation, body).await.map(Output::Json),
         (Input::Form(form), "sts") => sts::call(wire, caller, operation, form)
             .map(|result| Output::Xml { namespace: sts::NAMESPACE, result }),
@@ -264,8 +224,11 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, 
     }
 }
 
-const JSON_TARGETS: [(&str, &str); 2] =
-    [("AmazonEC2ContainerServiceV20141113.", "ecs"), ("AmazonEC2ContainerRegistry_V20150921.", "ecr")];
+const JSON_TARGETS: [(&str, &str); 3] = [
+    ("AmazonEC2ContainerServiceV20141113.", "ecs"),
+    ("AmazonEC2ContainerRegistry_V20150921.", "ecr"),
+    ("AnyScaleFrontendService.", "application-autoscaling"),
+];
 
 fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -6,7 +6,7 @@
 //! keys known here are long-lived. Time is an argument.
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -30,16 +30,17 @@ const LONGEST_EXPIRY_SECONDS: i64 = 604_800;
 
 /// What of a request a signature covers, as it came over the wire.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Signed<'a> {
-    pub(super) method: &'a str,
-    pub(super) path: &'a str,
-    pub(super) query: &'a str,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a [u8],
+pub(crate) struct Signed<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verified {
+    pub(super) access_key_id: String,
     pub(super) caller: Caller,
     /// The service that the signature is good for.
     pub(super) service: String,
@@ -93,7 +94,11 @@ pub(super) fn verify(
     claim.check_time(now)?;
     claim.check_scope(region)?;
     claim.check_signature(request, &credential.secret_access_key)?;
-    Ok(Verified { caller: credential.caller.clone(), service: claim.scope.service })
+    Ok(Verified {
+        access_key_id: claim.scope.access_key_id,
+        caller: credential.caller.clone(),
+        service: claim.scope.service,
+    })
 }
 
 /// `access key/date/region/service/aws4_request`

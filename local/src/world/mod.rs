@@ -1,5 +1,5 @@
 //! A deterministic state machine of the parts of AWS that a push meets: ECS, ECR, the load balancer's target
-//! table. No I/O, no clock, no randomness of its own: time is an argument, what must happen outside is an
+//! table, scalable targets. No I/O, no clock, no randomness of its own: time is an argument, what must happen outside is an
 //! [`Effect`], what did happen outside comes back as a [`Report`].
 //!
 //! It knows nothing of wires, sockets or processes, and nothing of Pushboat. Live, `place` drives it with the
@@ -9,6 +9,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elb;
 mod refusal;
+pub mod scaling;
 mod settings;
 
 pub use jiff::Timestamp;
@@ -24,6 +25,7 @@ pub struct World {
     pub ecs: ecs::Ecs,
     pub ecr: ecr::Ecr,
     pub elb: elb::Elb,
+    pub scaling: scaling::Scaling,
     now: Timestamp,
     ids: u64,
     outbox: Vec<Effect>,
@@ -119,6 +121,7 @@ impl World {
             ecs: ecs::Ecs::default(),
             ecr: ecr::Ecr::default(),
             elb: elb::Elb::default(),
+            scaling: scaling::Scaling::default(),
             now,
             ids: 0,
             outbox: Vec::new(),

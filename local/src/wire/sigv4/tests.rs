@@ -9,7 +9,7 @@ const NOW: &str = "2026-11-21T08:00:30Z";
 const SCOPE: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261121/eu-central-1/";
 
 /// The value of `Authorization` for a request whose headers are all to be signed, `x-amz-date` among them.
-pub(in crate::wire) fn authorize(
+pub(crate) fn authorize(
     request: &Signed<'_>,
     (access_key_id, secret): (&str, &str),
     region: &str,
