@@ -1,8 +1,8 @@
-"""Ordinary clients against `pushboat local`: AWS CLI, boto3, skopeo, and docker where an engine runs.
+"""Ordinary clients against `pushboat local`: AWS CLI, boto3, curl, skopeo, and docker where an engine runs.
 
     python tests/clients/clients.py target/debug/pushboat
 
-needs boto3 and awscli (pip) and skopeo (the system's package). It starts a place of its own on free ports and ends it
+needs boto3 and awscli (pip), curl and skopeo (the system's packages). It starts a place of its own on free ports and ends it
 again. Each check prints one line; the last line counts them.
 """
 import base64
@@ -19,11 +19,15 @@ import sys
 import tarfile
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 import boto3
 import botocore
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 CHECKS = []
@@ -39,7 +43,7 @@ class Place:
 
     def __init__(self, program, folder):
         environment = dict(os.environ, XDG_RUNTIME_DIR=str(folder), TMPDIR=str(folder))
-        ports = ["--game-port", "0", "--aws-port", "0", "--registry-port", "0"]
+        ports = ["--game-port", "0", "--aws-port", "0", "--registry-port", "0", "--api-port", "0"]
         self.log = open(folder / "local.log", "wb")
         self.folder = folder
         self.program = program
@@ -79,6 +83,17 @@ class Place:
         """The detail of every ECR event so far."""
         seen = json.load(urllib.request.urlopen(self.at["control"] + "events"))
         return [it["event"]["detail"] for it in seen if it["event"]["detail-type"] == "ECR Image Action"]
+
+    def requests(self):
+        """The access log of the HTTP API."""
+        return json.load(urllib.request.urlopen(self.at["control"] + "requests"))
+
+    def sign(self, path, how=SigV4Auth, secret=None, region=None, **options):
+        """A request for the HTTP API, as botocore signs it."""
+        credentials = Credentials(self.at["access_key_id"], secret or self.at["secret_access_key"])
+        request = AWSRequest(method="GET", url=self.at["api"] + path)
+        how(credentials, "execute-api", region or self.at["region"], **options).add_auth(request)
+        return request.prepare()
 
     def service(self):
         return self.client("ecs").describe_services(cluster="pushboat", services=["game-2048"])["services"][0]
@@ -340,6 +355,81 @@ def a_person_scales_with_the_aws_cli(place):
     wait("two tasks again", lambda: place.service()["runningCount"] == 2, 30)
 
 
+def fetch(request):
+    """Status and body, whatever the status."""
+    asked = urllib.request.Request(request.url, headers=dict(request.headers))
+    try:
+        with urllib.request.urlopen(asked) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@check
+def boto3_and_curl_sign_for_the_http_api(place):
+    """Whoever signs rightly is let in as who he is, whatever the function says then."""
+    curl = ["curl", "--silent", "--aws-sigv4", f"aws:amz:{place.at['region']}:execute-api", "--user",
+            f"{place.at['access_key_id']}:{place.at['secret_access_key']}"]
+    before = len(place.requests())
+    statuses = [fetch(place.sign("/services"))[0], fetch(place.sign("/services", SigV4QueryAuth, expires=60))[0]]
+    done = subprocess.run([*curl, "--write-out", "%{http_code}", "--output", "/dev/null", place.at["api"] + "/services"],
+                          capture_output=True, text=True, check=True)
+    statuses.append(int(done.stdout))
+    log = place.requests()[before:]
+    assert [line["status"] for line in log] == statuses and len(log) == 3, (log, statuses)
+    caller = f"arn:aws:iam::{place.at['account']}:user/local"
+    for line in log:
+        assert line["userArn"] == caller and line["routeKey"] == "GET /services", line
+        assert line["status"] not in (403, 404, 429), line
+    assert "Signature" not in json.dumps(log), "a presigned link is not in the log"
+
+
+@check
+def the_http_api_forbids_everybody_else(place):
+    invoked = lambda: json.load(urllib.request.urlopen(place.at["control"] + "invocations"))
+    before = [it["requestId"] for it in invoked() if it["function"] == "api"]
+    other = place.sign("/services")
+    other.url = other.url.replace("/services", "/health")
+    stale = place.sign("/services", SigV4QueryAuth, expires=1)
+    time.sleep(2.1)
+    for what, request in [
+        ("unsigned", AWSRequest(method="GET", url=place.at["api"] + "/services").prepare()),
+        ("wrong secret", place.sign("/services", secret="a guess")),
+        ("wrong secret in a link", place.sign("/services", SigV4QueryAuth, secret="a guess", expires=60)),
+        ("other region", place.sign("/services", region="eu-west-1")),
+        ("other path than signed", other),
+        ("link that has expired", stale),
+    ]:
+        status, body = fetch(request)
+        assert (status, json.loads(body)) == (403, {"message": "Forbidden"}), (what, status, body)
+    status, body = fetch(place.sign("/nothing"))
+    assert (status, json.loads(body)) == (404, {"message": "Not Found"}), body
+    assert [it["requestId"] for it in invoked() if it["function"] == "api"] == before, "nobody reached the function"
+
+
+@check
+def scalable_targets_are_recorded(place):
+    scaling = place.client("application-autoscaling")
+    target = dict(ServiceNamespace="ecs", ResourceId="service/pushboat/game-2048",
+                  ScalableDimension="ecs:service:DesiredCount")
+    arn = scaling.register_scalable_target(**target, MinCapacity=2, MaxCapacity=6)["ScalableTargetARN"]
+    again = scaling.register_scalable_target(**target, SuspendedState=dict(DynamicScalingInSuspended=True))
+    assert again["ScalableTargetARN"] == arn, again
+    pages = scaling.get_paginator("describe_scalable_targets").paginate(ServiceNamespace="ecs")
+    [found] = [it for page in pages for it in page["ScalableTargets"]]
+    assert (found["MinCapacity"], found["MaxCapacity"]) == (2, 6), found
+    assert found["SuspendedState"]["DynamicScalingInSuspended"] and found["CreationTime"].year >= 2026, found
+    shown = place.aws("application-autoscaling", "describe-scalable-targets", "--service-namespace", "ecs")
+    assert shown["ScalableTargets"][0]["ScalableTargetARN"] == arn, shown
+    refused(lambda: scaling.register_scalable_target(**target, MinCapacity=9), "ValidationException")
+    nobody = target | dict(ResourceId="service/pushboat/nobody", MinCapacity=1, MaxCapacity=2)
+    refused(lambda: scaling.register_scalable_target(**nobody), "ValidationException")
+    refused(lambda: scaling.describe_scalable_targets(ServiceNamespace="ecs", NextToken="!"), "InvalidNextTokenException")
+    assert place.service()["desiredCount"] == 2, "a target alone changes no count"
+    scaling.deregister_scalable_target(**target)
+    refused(lambda: scaling.deregister_scalable_target(**target), "ObjectNotFoundException")
+
+
 @check
 def docker_pushes_where_an_engine_runs(place):
     engine = shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
@@ -364,7 +454,7 @@ def ctrl_c_ends_the_demo_at_any_moment(place):
     for seconds in (0.4, 1.2, 3.0, 6.0):
         folder = place.folder / f"demo-{seconds}"
         folder.mkdir()
-        ports = ["--game-port", "0", "--aws-port", "0", "--registry-port", "0"]
+        ports = ["--game-port", "0", "--aws-port", "0", "--registry-port", "0", "--api-port", "0"]
         demo = subprocess.Popen([place.program, "demo", *ports], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 env=dict(os.environ, XDG_RUNTIME_DIR=str(folder), TMPDIR=str(folder)))
         time.sleep(seconds)

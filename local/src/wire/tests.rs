@@ -1,5 +1,6 @@
 //! The wire from the outside: a server on a free port, and a client that signs.
 
+mod application_autoscaling;
 mod client;
 mod ecs;
 mod elbv2;

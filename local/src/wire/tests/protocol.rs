@@ -127,10 +127,12 @@ async fn faults_meet_the_calls_they_are_meant_for() {
 #[tokio::test]
 async fn calls_are_recorded_with_who_and_what() {
     let place = Place::start().await;
-    place.ecs("ListClusters", &json!({})).await.granted();
-    place.query("sts", "Action=GetCallerIdentity").await;
+    place.ecs("ListClusters", &json!({ "maxResults": 7, "nextToken": null })).await.granted();
+    place.query("sts", "Action=GetCallerIdentity&Names.member.1=a%20b").await;
     let calls = place.calls.lock().unwrap();
     let named: Vec<_> = calls.iter().map(|call| (call.service.as_str(), call.operation.as_str())).collect();
     assert_eq!(named, [("ecs", "ListClusters"), ("sts", "GetCallerIdentity")]);
     assert_eq!(calls[0].caller, "arn:aws:iam::123456789012:user/tester");
+    assert_eq!(calls[0].request, json!({ "maxResults": 7 }));
+    assert_eq!(calls[1].request, json!({ "Action": "GetCallerIdentity", "Names.member.1": "a b" }));
 }
