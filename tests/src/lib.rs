@@ -6,6 +6,7 @@
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
+//! | `stack` | what `pushboat local` declares is what the template declares |
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |

@@ -44,7 +44,7 @@ async fn stand() -> Stand {
         authorizer: Authorizer::Iam,
     };
     let api = Api { routes: vec![route], ..Api::new("test") };
-    Stand::start_with(Deployed { functions: vec![function], api, ..Deployed::default() }).await
+    Stand::start_with(|_| Deployed { functions: vec![function], api, ..Deployed::default() }).await
 }
 
 /// How the SDK signs: in headers, or in the query of a link that is good for a minute.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pushboat_local::lambda::Function;
+use pushboat_local::place::Deployed;
 use pushboat_tests::function_binaries;
 use pushboat_tests::inbox::Inbox;
 use pushboat_tests::wire::{Stand, environment};
@@ -16,7 +17,7 @@ async fn stand(clusters: &'static str) -> Stand {
             function.environment = environment(endpoints, clusters);
             function
         };
-        vec![function("api"), function("live-image")]
+        Deployed { functions: vec![function("api"), function("live-image")], ..Deployed::default() }
     });
     let stand = stand.await;
     stand.hub.with(|world| world.create_cluster("pushboat", Default::default())).unwrap();

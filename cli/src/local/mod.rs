@@ -103,7 +103,7 @@ impl Local {
             registry_password: password.clone(),
             world: world.clone(),
         };
-        let rules = stack::rules(&settings.choices)?;
+        let rules = stack::rules(&settings.choices, &world)?;
         let environment = |endpoints: &Endpoints| {
             let pair = |name: &str, value: String| (name.to_owned(), value);
             vec![

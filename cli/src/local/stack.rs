@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pushboat_local::bus::{Pattern, Rule, Trigger};
-use pushboat_local::gateway::{Api, Authorizer, Route};
+use pushboat_local::gateway::{Api, Authorizer, Route, Throttle};
 use pushboat_local::lambda::Function;
 use pushboat_local::place::Place;
-use pushboat_local::world::World;
 use pushboat_local::world::ecs::{CircuitBreaker, CreateService, ServiceLoadBalancer, Threshold};
 use pushboat_local::world::elb::HealthCheck;
+use pushboat_local::world::{Settings, World};
 use serde_json::{Value, json};
 
 use crate::image::game;
@@ -20,7 +20,7 @@ use crate::image::game;
 pub const CLUSTER: &str = "pushboat";
 pub const SERVICE: &str = "game-2048";
 pub const REPOSITORY: &str = "game-2048";
-pub const CONTAINER: &str = "game";
+pub const CONTAINER: &str = "app";
 /// The tag that the service follows.
 pub const TRACKED_TAG: &str = "live";
 /// What runs until the first push.
@@ -61,7 +61,7 @@ pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Fun
         function.environment = environment.to_vec();
         function.environment.push(("PUSHBOAT_CLUSTERS".to_owned(), CLUSTER.to_owned()));
         function.environment.push(("PUSHBOAT_REPOSITORIES".to_owned(), REPOSITORY.to_owned()));
-        function.timeout_seconds = 60;
+        function.timeout_seconds = if name == "api" { 29 } else { 60 };
         function.retry.delays.clone_from(&choices.retry_delays);
         function.memory_mib = 128;
         function
@@ -69,9 +69,9 @@ pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Fun
     vec![function("deploy"), function("sweep"), function("api")]
 }
 
-/// Which events reach which function. ECR sends one event per manifest; only tagged pushes matter.
-pub fn rules(choices: &Choices) -> Result<Vec<Rule>> {
-    let pushes = json!({
+/// Tagged pushes: ECR sends one event per manifest, and those of an index's parts name no tag.
+pub fn pushes() -> Value {
+    json!({
         "source": ["aws.ecr"],
         "detail-type": ["ECR Image Action"],
         "detail": {
@@ -80,20 +80,30 @@ pub fn rules(choices: &Choices) -> Result<Vec<Rule>> {
             "repository-name": [REPOSITORY],
             "image-tag": [{ "anything-but": "" }],
         },
-    });
-    let deployments = json!({
+    })
+}
+
+/// What becomes of the deployments of the cluster's services.
+pub fn deployments(settings: &Settings) -> Value {
+    let Settings { region, account, .. } = settings;
+    json!({
         "source": ["aws.ecs"],
         "detail-type": ["ECS Deployment State Change"],
-        "resources": [{ "wildcard": format!("arn:aws:ecs:*:service/{CLUSTER}/*") }],
-    });
+        "resources": [{ "prefix": format!("arn:aws:ecs:{region}:{account}:service/{CLUSTER}/") }],
+    })
+}
+
+/// Which events reach which function.
+pub fn rules(choices: &Choices, settings: &Settings) -> Result<Vec<Rule>> {
     let rule = |name: &str, trigger, function: &str| Rule {
         name: name.to_owned(),
         trigger,
         targets: vec![function.to_owned()],
     };
+    let matching = |pattern: &Value| anyhow::Ok(Trigger::Pattern(Pattern::parse(pattern)?));
     Ok(vec![
-        rule("pushboat-pushes", Trigger::Pattern(Pattern::parse(&pushes)?), "deploy"),
-        rule("pushboat-deployments", Trigger::Pattern(Pattern::parse(&deployments)?), "deploy"),
+        rule("pushboat-pushes", matching(&pushes())?, "deploy"),
+        rule("pushboat-deployments", matching(&deployments(settings))?, "deploy"),
         rule("pushboat-sweep", Trigger::Schedule(choices.sweep_every), "sweep"),
     ])
 }
@@ -105,7 +115,11 @@ pub fn api() -> Api {
         function: "api".to_owned(),
         authorizer: Authorizer::Iam,
     };
-    Api { routes: vec![route("GET /health"), route("GET /services")], ..Api::new("pushboat") }
+    Api {
+        routes: vec![route("GET /health"), route("GET /services")],
+        throttle: Throttle { burst: 20, rate: 10.0 },
+        ..Api::new("pushboat")
+    }
 }
 
 /// What `--lose-push-events` loses.
@@ -130,7 +144,7 @@ const DEREGISTRATION_DELAY_SECONDS: u32 = 5;
 /// AWS: every 5 s at the least. Here a tenth of that, so that one need not wait to watch.
 fn health_check() -> HealthCheck {
     HealthCheck {
-        path: "/health".to_owned(),
+        path: "/".to_owned(),
         interval_seconds: 0.5,
         timeout_seconds: 0.4,
         healthy_threshold: 2,
@@ -145,7 +159,6 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
         let document = task_definition(world);
         let document = document.as_object().context("the task definition is an object")?.clone();
         let revision = world.register_task_definition(document, BTreeMap::new(), "pushboat local")?;
-        let tracked = format!("{REPOSITORY}:{TRACKED_TAG}");
         let target_group_arn =
             world.elb.target_groups.first().map(|group| group.arn.clone()).context("no target group")?;
         world.create_service(CreateService {
@@ -166,12 +179,17 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
                 container_port: game::PORT,
             }],
             health_check_grace_period_seconds: 5,
-            tags: BTreeMap::from([("pushboat:track".to_owned(), tracked)]),
+            tags: tags(),
             created_by: "pushboat local".to_owned(),
             ..CreateService::default()
         })?;
         Ok(())
     })
+}
+
+/// The service follows one tag of one repository, named by container as in the template.
+pub fn tags() -> BTreeMap<String, String> {
+    BTreeMap::from([(format!("pushboat:track:{CONTAINER}"), format!("{REPOSITORY}:{TRACKED_TAG}"))])
 }
 
 fn task_definition(world: &World) -> Value {
@@ -189,7 +207,8 @@ fn task_definition(world: &World) -> Value {
             "image": image,
             "essential": true,
             "portMappings": [{ "containerPort": game::PORT, "protocol": "tcp" }],
-            "stopTimeout": 10,
+            "environment": [{ "name": "PORT", "value": game::PORT.to_string() }],
+            "stopTimeout": 30,
         }],
     })
 }

@@ -16,7 +16,6 @@ mod request;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use pushboat::control::Scope;
 use pushboat::live_image;
 use pushboat_aws::{Aws, Settings, SettingsError, Uploader};
 use serde_json::{Value, json};
@@ -27,8 +26,6 @@ pub use request::{Kind, Request, Unanswerable};
 
 /// What a function needs to end after its answer has been put.
 const MARGIN: Duration = Duration::from_secs(1);
-/// Where AWS is down, that has to be answered; trying to reach it must not take the time for it.
-const WARM_UP: Duration = Duration::from_secs(3);
 
 /// Serves invocations until Lambda ends the process. Opens one connection at a time: a single thread is enough.
 pub fn main() -> Result<(), Error> {
@@ -43,10 +40,6 @@ async fn serve() -> Result<(), Error> {
         clusters: Settings::clusters_from_env(),
         uploader: Uploader::default(),
     };
-    if let Ok(clusters) = &live_image.clusters {
-        let scope = Scope { clusters: clusters.clone(), repositories: Vec::new() };
-        let _ = tokio::time::timeout(WARM_UP, live_image.aws.warm_up(&scope)).await;
-    }
     let live_image = &live_image;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
