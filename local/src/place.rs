@@ -106,9 +106,13 @@ impl Place {
         let (api_listener, api_address) = open(settings.api_port).await?;
         let endpoints =
             Endpoints { aws, registry: registry_address, game: game_address.get(), api: api_address };
-        let Deployed { functions, rules, api } = deployed(&endpoints);
+        let Deployed { mut functions, rules, api } = deployed(&endpoints);
 
         let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
+        let mut credentials: Vec<_> = functions
+            .iter_mut()
+            .filter_map(|function| give_credentials(function, &account, &settings))
+            .collect();
         let world = Settings { registry_host: registry_address.to_string(), ..settings.world };
         let (hub, effects) = Hub::new(World::new(world, Hub::now()));
         let blobs = settings.folder.join("blobs");
@@ -125,14 +129,14 @@ impl Place {
         let tasks = TaskRunner::new(hub.clone(), images, runner).map_err(PlaceError::Tasks)?;
         let lambda = Lambda::start(lambda::Settings::new(&account, &region), functions);
         let bus = Bus::start(rules, lambda.clone())?;
-        let credential = Credential {
+        credentials.push(Credential {
             access_key_id: settings.access_key_id,
             secret_access_key: settings.secret_access_key,
             caller: Caller::user(&account, "local"),
-        };
+        });
         let wire = Wire::new(
             hub.clone(),
-            vec![credential],
+            credentials,
             format!("http://{registry_address}"),
             registry.password.clone(),
             registry.blobs.clone(),
@@ -238,6 +242,21 @@ impl Place {
             let _ = task.await;
         }
     }
+}
+
+/// Each function calls as a role of its own, unless its environment says as whom.
+fn give_credentials(function: &mut Function, account: &str, settings: &PlaceSettings) -> Option<Credential> {
+    if function.environment.iter().any(|(name, _)| name == "AWS_ACCESS_KEY_ID") {
+        return None;
+    }
+    let credential = Credential::of_function(account, &function.name, &settings.secret_access_key);
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", &credential.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &credential.secret_access_key),
+    ] {
+        function.environment.push((name.to_owned(), value.clone()));
+    }
+    Some(credential)
 }
 
 async fn open(port: u16) -> Result<(TcpListener, SocketAddr), PlaceError> {

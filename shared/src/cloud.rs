@@ -61,13 +61,20 @@ pub trait Cloud {
     /// `None` when there is no such service.
     async fn service(&self, name: &ServiceName) -> Answer<Option<Service>>;
 
+    /// By ARN, or the newest ACTIVE revision of a family.
     async fn task_definition(&self, arn: &str) -> Answer<TaskDefinition>;
+
+    /// ARNs of a family's ACTIVE revisions after this number, newest first, the ten newest at most.
+    async fn newest_revisions(&self, family: &str, newer_than: u32) -> Answer<Vec<String>>;
 
     /// `<registry>/<repository>`, as container definitions name it; `None` when there is no such repository.
     async fn repository_uri(&self, repository: &str) -> Answer<Option<String>>;
 
     /// `None` when the repository has no such image.
     async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>>;
+
+    /// Gives an image one more tag. That it has it already is no trouble.
+    async fn keep_image(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()>;
 
     /// The latest service deployments, newest first.
     async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>>;

@@ -9,10 +9,12 @@ use crate::model::TargetHealth;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// A revision was registered and the service told to run it.
+    /// The service was told to run another revision.
     Released,
-    /// A digest will not come back by itself.
+    /// A digest, or a revision of the template, will not come back by itself.
     Rejected,
+    /// The running document was registered once more, so that the family's newest revision is a good one.
+    Restored,
     /// Nothing had to be done, or nothing may be done.
     Kept,
     /// The hint asks for nothing that this function does.
@@ -35,7 +37,7 @@ pub struct Decision {
     pub at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// The revision that was registered.
+    /// The revision that was released, rejected or registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
     /// The revision it was made from.

@@ -8,11 +8,13 @@
 //!  [hint]    [cloud]    [release]  [control]
 //! ```
 //!
-//! `control` walks the four steps over the one trait in `cloud`; `release` is the pure decision in the middle;
+//! `control` walks the four steps over the one trait in `cloud`; `release` is the pure decision in the middle, and
+//! `base` says which revision a release is made from;
 //! `task_definition` edits a document without losing what it does not know; `policy` reads what the owner wants
 //! from the service's tags; `decision` is the line that says what was decided and why. Two more only look:
 //! `overview` is what is shown of a service, `live_image` which image it runs.
 
+pub mod base;
 pub mod cloud;
 pub mod control;
 pub mod decision;

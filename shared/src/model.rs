@@ -123,6 +123,13 @@ pub struct Rollout {
     pub images: Vec<RolloutImage>,
 }
 
+impl Rollout {
+    /// The digest that a container ran, where it is known.
+    pub fn ran(&self, container: &str) -> Option<Digest> {
+        self.images.iter().find(|image| image.container == container)?.ran()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolloutImage {
     pub container: String,
@@ -145,6 +152,13 @@ pub enum Outcome {
     Successful,
     Stopped,
     RolledBack,
+}
+
+impl Outcome {
+    /// Says something about what was rolled out.
+    pub fn is_telling(self) -> bool {
+        matches!(self, Outcome::Successful | Outcome::RolledBack)
+    }
 }
 
 /// How the load balancer sees the tasks of a service.

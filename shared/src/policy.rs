@@ -5,6 +5,10 @@
 //! | `pushboat:track` | `<repository>:<tag>`: the container whose image comes from that repository follows the tag |
 //! | `pushboat:track:<container>` | the same for a container named here, whatever it runs now (a placeholder, say) |
 //! | `pushboat:rejected:<64 hex>` | written by Pushboat: this digest failed and does not return by itself |
+//! | `pushboat:passed-over` | written by Pushboat: this revision of the template failed here and is not tried again |
+//!
+//! In the registry, an image that was released has a tag of its own, `deployed-<12 hex>`: as long as it has one, rules
+//! that expire untagged images leave it alone.
 
 use serde::Serialize;
 use thiserror::Error;
@@ -14,6 +18,11 @@ use crate::model::{Digest, Tags};
 pub const TRACK: &str = "pushboat:track";
 const TRACK_CONTAINER: &str = "pushboat:track:";
 const REJECTED: &str = "pushboat:rejected:";
+/// One key, because only the newest revision of the template is ever looked at.
+pub const PASSED_OVER: &str = "pushboat:passed-over";
+const DEPLOYED: &str = "deployed-";
+/// Enough to tell a repository's images apart, and short enough to read.
+const DEPLOYED_DIGITS: usize = 12;
 
 /// One container follows one tag of one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,6 +114,22 @@ pub fn rejections(tags: &Tags) -> impl Iterator<Item = Digest> {
     hexes.filter_map(|hex| format!("sha256:{hex}").parse().ok())
 }
 
+/// Why this revision of the template (`family:revision`) is not tried here, if it is not.
+pub fn passed_over<'a>(tags: &'a Tags, revision: &str) -> Option<&'a str> {
+    let value = tags.get(PASSED_OVER)?;
+    let (passed_over, why) = value.split_once(' ').unwrap_or((value, ""));
+    (passed_over == revision).then_some(why)
+}
+
+/// The tag in the registry that keeps an image once it was released.
+pub fn deployed_tag(digest: &Digest) -> String {
+    format!("{DEPLOYED}{}", &digest.hex()[..DEPLOYED_DIGITS])
+}
+
+pub fn is_deployed_tag(tag: &str) -> bool {
+    tag.starts_with(DEPLOYED)
+}
+
 /// What AWS accepts as a tag value: other characters become spaces, 256 characters at most.
 pub fn tag_value(text: &str) -> String {
     let allowed = |c: char| c.is_alphanumeric() || " +-=._:/@".contains(c);
@@ -175,6 +200,22 @@ mod tests {
         assert_eq!(rejection(&tags, &digest), Some("2026-11-21T08:00:00Z tasks failed"));
         assert_eq!(rejections(&tags).count(), 1);
         assert!(rejection_key(&digest).len() <= 128, "AWS allows 128 characters in a key");
+    }
+
+    #[test]
+    fn only_the_revision_that_failed_is_passed_over() {
+        let tags = tags(&[(PASSED_OVER, "game:7 2026-11-21T08:00:00Z tasks failed")]);
+        assert_eq!(passed_over(&tags, "game:7"), Some("2026-11-21T08:00:00Z tasks failed"));
+        assert_eq!(passed_over(&tags, "game:71"), None);
+        assert_eq!(passed_over(&Tags::new(), "game:7"), None);
+        assert_eq!(tracks(&tags), Ok(vec![]), "it hands nothing over");
+    }
+
+    #[test]
+    fn the_tag_of_a_released_image_names_its_digest() {
+        let digest: Digest = format!("sha256:{}", "0123456789abcdef".repeat(4)).parse().unwrap();
+        assert_eq!(deployed_tag(&digest), "deployed-0123456789ab");
+        assert!(is_deployed_tag(&deployed_tag(&digest)) && is_image_tag(&deployed_tag(&digest)));
     }
 
     #[test]

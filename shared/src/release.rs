@@ -6,11 +6,16 @@
 //!  judge        release it, keep what runs, or reject the digest
 //! ```
 
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use crate::model::{Digest, Image, Outcome, Rollout, RolloutState, Service, ServiceStatus};
+use crate::model::{Digest, Image, Outcome, Rollout, RolloutState, Service, ServiceStatus, Tags};
 use crate::policy::{self, Track};
-use crate::task_definition::{EditError, TaskDefinition};
+use crate::task_definition::{EditError, NOTED, TaskDefinition};
+
+/// An invocation that overlaps with the one that wrote a rejection may have read the service before it. It lasts a
+/// minute at most, and what is written is visible to everybody soon after.
+pub const OVERLAP: SignedDuration = SignedDuration::from_secs(120);
 
 /// An image that a service should move to, as far as the present tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +28,9 @@ pub struct Candidate {
     pub tagged: String,
     /// The image the container definition names now.
     pub replaces: String,
+    pub repository: String,
+    /// The image has its own tag in the registry already, so that it stays while it is in use.
+    pub is_kept: bool,
 }
 
 /// Why a service stays as it is. The text is what log, API and command show.
@@ -48,8 +56,14 @@ pub enum Keep {
     Current { tagged: String, digest: Digest, standing: Standing },
     #[error("{tagged} is {digest}, which was rejected: {why}")]
     Rejected { tagged: String, digest: Digest, why: String },
-    #[error("{tagged} was released a moment ago, but ECS does not show it yet; the next sweep looks again")]
-    NotVisibleYet { tagged: String },
+    #[error("the template's revision {revision} failed here and is passed over: {why}")]
+    PassedOver { revision: String, why: String },
+    #[error("the template's revision {revision} waits until ECS has rolled back")]
+    RollingBack { revision: String },
+    #[error("the template registered {revision} in the meantime, so a release is made from that")]
+    NewerTemplate { revision: String },
+    #[error("{what} was released a moment ago, but ECS does not show it yet; the next sweep looks again")]
+    NotVisibleYet { what: String },
 }
 
 /// How it stands with the image that the service is at.
@@ -66,6 +80,7 @@ pub enum Standing {
 /// A digest that failed here and must not come back by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
+    pub container: String,
     pub digest: Digest,
     pub tagged: String,
     pub why: String,
@@ -81,6 +96,18 @@ pub enum Noted {
     JustNow,
     /// If the rejection is gone since, the owner has released the digest.
     LongAgo,
+}
+
+impl Noted {
+    /// By the tags of the revision that failed.
+    pub fn of(tags: &Tags, now: Option<Timestamp>) -> Noted {
+        let Some(value) = tags.get(NOTED) else { return Noted::Never };
+        let at = value.split(' ').next().and_then(|at| at.parse::<Timestamp>().ok());
+        match (at, now) {
+            (Some(at), Some(now)) if now.duration_since(at) > OVERLAP => Noted::LongAgo,
+            _ => Noted::JustNow,
+        }
+    }
 }
 
 impl From<Keep> for Verdict {
@@ -132,32 +159,30 @@ pub fn candidate(
     }
     let digest = image.digest.clone();
     if current.name == repository_uri && current.digest.as_ref() == Some(&digest) {
-        return Err(at_it_already(service, tagged, digest));
+        return Err(at_it_already(service, container, tagged, digest));
     }
     if let Some(why) = policy::rejection(&service.tags, &digest) {
         return Err(Verdict::Keep(Keep::Rejected { tagged, digest, why: why.to_owned() }));
     }
-    let replaces = match (&current.digest, current.tag) {
-        (Some(digest), _) => format!("{}@{digest}", current.name),
-        (None, Some(tag)) => format!("{}:{tag}", current.name),
-        (None, None) => current.name.to_owned(),
-    };
     Ok(Candidate {
         container: container.to_owned(),
         image: format!("{repository_uri}@{digest}"),
         digest,
         tagged,
-        replaces,
+        replaces: current.to_string(),
+        repository: track.repository.clone(),
+        is_kept: image.tags.iter().any(|tag| policy::is_deployed_tag(tag)),
     })
 }
 
 /// The service is at the digest already. Where its roll-out has failed and stays, the digest is rejected all the
 /// same: it must not come back once the service has moved on.
-fn at_it_already(service: &Service, tagged: String, digest: Digest) -> Verdict {
+fn at_it_already(service: &Service, container: &str, tagged: String, digest: Digest) -> Verdict {
     let standing = standing(service);
     let failed = service.primary.as_ref().filter(|_| standing == Standing::FailedInPlace);
     match failed {
         Some(primary) if policy::rejection(&service.tags, &digest).is_none() => Verdict::Reject(Rejection {
+            container: container.to_owned(),
             digest,
             tagged,
             why: primary.reason.clone(),
@@ -165,6 +190,28 @@ fn at_it_already(service: &Service, tagged: String, digest: Digest) -> Verdict {
         }),
         _ => Verdict::Keep(Keep::Current { tagged, digest, standing }),
     }
+}
+
+/// A digest that is in place although its roll-out failed, in the light of the history: it ran before, and what was
+/// new about that roll-out was something else.
+pub fn blamed_in_place(rejection: Rejection, history: &[Rollout]) -> Verdict {
+    let Rejection { container, digest, tagged, failed_revision_arn, .. } = &rejection;
+    let failed = history.iter().position(|rollout| rollout.task_definition_arn == *failed_revision_arn);
+    match failed {
+        Some(at) if !brought(history, at, container, digest) => {
+            let standing = Standing::FailedInPlace;
+            Verdict::Keep(Keep::Current { tagged: tagged.clone(), digest: digest.clone(), standing })
+        }
+        _ => Verdict::Reject(rejection),
+    }
+}
+
+/// Was the digest new to its container in this roll-out? One that only changed something else (the template's part)
+/// says nothing about the digest.
+fn brought(history: &[Rollout], at: usize, container: &str, digest: &Digest) -> bool {
+    let mut earlier = history.iter().skip(at + 1);
+    let before = earlier.find(|rollout| rollout.outcome == Outcome::Successful);
+    before.and_then(|rollout| rollout.ran(container)).as_ref() != Some(digest)
 }
 
 fn standing(service: &Service) -> Standing {
@@ -187,28 +234,32 @@ pub enum Precedent<'a> {
 }
 
 pub fn precedent<'a>(service: &Service, candidate: &Candidate, history: &'a [Rollout]) -> Precedent<'a> {
-    let ran = |rollout: &Rollout| {
-        let of_container = rollout.images.iter().find(|image| image.container == candidate.container);
-        of_container.and_then(|image| image.ran()).as_ref() == Some(&candidate.digest)
-    };
+    let Candidate { container, digest, .. } = candidate;
+    let ran = |rollout: &Rollout| rollout.ran(container).as_ref() == Some(digest);
     let latest = history.iter().find(|rollout| rollout.task_definition_arn == service.task_definition_arn);
     if latest.is_some_and(|rollout| ran(rollout) && rollout.outcome != Outcome::RolledBack) {
         return Precedent::Runs(standing(service));
     }
-    let telling = |rollout: &&Rollout| matches!(rollout.outcome, Outcome::RolledBack | Outcome::Successful);
-    match history.iter().filter(telling).find(|rollout| ran(rollout)) {
-        Some(failed) if failed.outcome == Outcome::RolledBack => Precedent::Failed(failed),
+    let of_digest = history.iter().enumerate().filter(|(_, rollout)| ran(rollout));
+    let mut telling = of_digest.filter(|(at, rollout)| match rollout.outcome {
+        Outcome::Successful => true,
+        Outcome::RolledBack => brought(history, *at, container, digest),
+        Outcome::UnderWay | Outcome::Stopped => false,
+    });
+    match telling.next() {
+        Some((_, failed)) if failed.outcome == Outcome::RolledBack => Precedent::Failed(failed),
         _ => Precedent::None,
     }
 }
 
 /// The verdict over a candidate. `noted` is of the precedent's revision.
 pub fn judge(candidate: Candidate, precedent: Precedent<'_>, noted: Noted) -> Verdict {
-    let Candidate { tagged, digest, .. } = &candidate;
+    let Candidate { container, tagged, digest, .. } = &candidate;
     let (tagged, digest) = (tagged.clone(), digest.clone());
     match (precedent, noted) {
         (Precedent::Runs(standing), _) => Verdict::Keep(Keep::Current { tagged, digest, standing }),
         (Precedent::Failed(failed), Noted::Never) => Verdict::Reject(Rejection {
+            container: container.clone(),
             digest,
             tagged,
             why: failed.reason.clone(),

@@ -9,6 +9,13 @@ use thiserror::Error;
 
 use crate::model::{Digest, Tags};
 
+/// On a revision that the template registered. A copy drops it.
+pub const TEMPLATE: &str = "pushboat:template";
+/// On a copy: the revision it was made from.
+pub const BASE: &str = "pushboat:base";
+/// On a revision that failed: its failure has been written to the service, and when.
+pub const NOTED: &str = "pushboat:rejected";
+
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses.
 pub const RESPONSE_ONLY: [&str; 9] = [
     "taskDefinitionArn",
@@ -45,6 +52,16 @@ pub struct ImageName<'a> {
     pub name: &'a str,
     pub tag: Option<&'a str>,
     pub digest: Option<Digest>,
+}
+
+impl std::fmt::Display for ImageName<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.digest, self.tag) {
+            (Some(digest), _) => write!(f, "{}@{digest}", self.name),
+            (None, Some(tag)) => write!(f, "{}:{tag}", self.name),
+            (None, None) => f.write_str(self.name),
+        }
+    }
 }
 
 impl<'a> ImageName<'a> {
@@ -86,6 +103,20 @@ pub enum EditError {
 }
 
 impl TaskDefinition {
+    /// `family:revision`.
+    pub fn name(&self) -> &str {
+        revision_name(&self.arn)
+    }
+
+    pub fn is_of_template(&self) -> bool {
+        self.tags.contains_key(TEMPLATE)
+    }
+
+    /// Was it made from this revision?
+    pub fn is_made_from(&self, base: &TaskDefinition) -> bool {
+        self.tags.get(BASE).map(String::as_str) == Some(base.name())
+    }
+
     /// The name of the container to update and the image it has now.
     pub fn container<'a>(
         &'a self,
@@ -159,6 +190,27 @@ impl TaskDefinition {
         let kept = self.tags.iter().filter(|(key, _)| !is_reserved(key) && !ours(key));
         kept.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
+
+    /// The tags of this very document registered once more: what was said of its release still holds, but it is
+    /// nobody's new wish, and if it ever failed, the copy has not.
+    pub fn tags_to_restore(&self) -> Tags {
+        let dropped = |key: &str| is_reserved(key) || key == TEMPLATE || key == NOTED;
+        let kept = self.tags.iter().filter(|(key, _)| !dropped(key));
+        let mut tags: Tags = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+        tags.insert(BASE.to_owned(), self.name().to_owned());
+        tags
+    }
+}
+
+/// `family:revision` of an ARN.
+pub fn revision_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// The two halves of a revision's name.
+pub fn family_and_number(arn: &str) -> Option<(&str, u32)> {
+    let (family, number) = revision_name(arn).split_once(':')?;
+    Some((family, number.parse().ok()?))
 }
 
 /// AWS refuses tags whose key begins with `aws:`, in any case.

@@ -4,10 +4,10 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
 use pushboat::cloud::{Answer, Cloud, Reference};
 use pushboat::model::{
-    Deployment, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName, ServiceStatus,
-    Tags, TargetHealth,
+    Deployment, Digest, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName,
+    ServiceStatus, Tags, TargetHealth,
 };
-use pushboat::task_definition::TaskDefinition;
+use pushboat::task_definition::{TaskDefinition, family_and_number};
 use serde_json::{Map, Value, json};
 
 use crate::client::Aws;
@@ -18,6 +18,8 @@ use crate::raw::{ReadBody, WriteBody};
 const SERVICES_PER_CALL: usize = 10;
 /// How far back a roll-out of the same digest is looked for. DescribeServiceRevisions takes twenty at a time.
 const ROLLOUTS: i32 = 20;
+/// How far down from a family's newest revision the template's is looked for.
+const REVISIONS: i32 = 10;
 
 impl Cloud for Aws {
     fn now(&self) -> Option<pushboat::Timestamp> {
@@ -57,12 +59,27 @@ impl Cloud for Aws {
         Ok(TaskDefinition { arn, document, tags: tags(answer.tags()) })
     }
 
+    async fn newest_revisions(&self, family: &str, newer_than: u32) -> Answer<Vec<String>> {
+        // In spite of its name, the prefix is the whole family.
+        let request = self.ecs.list_task_definitions().family_prefix(family).max_results(REVISIONS);
+        let request = request.status(sdk::TaskDefinitionStatus::Active).sort(sdk::SortOrder::Desc);
+        let answer = request.send().await.map_err(|error| trouble("ListTaskDefinitions", family, error))?;
+        let is_newer = |arn: &&String| {
+            family_and_number(arn).is_some_and(|(of, number)| of == family && number > newer_than)
+        };
+        Ok(answer.task_definition_arns().iter().filter(is_newer).cloned().collect())
+    }
+
     async fn repository_uri(&self, repository: &str) -> Answer<Option<String>> {
         self.find_repository_uri(repository).await
     }
 
     async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>> {
         self.find_image(repository, reference).await
+    }
+
+    async fn keep_image(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {
+        self.add_tag(repository, digest, tag).await
     }
 
     async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>> {

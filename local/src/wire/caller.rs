@@ -3,6 +3,7 @@
 use std::fmt;
 
 use axum::http::request::Parts;
+use sha2::{Digest, Sha256};
 
 use super::{Wire, sigv4};
 use crate::hub::Hub;
@@ -22,6 +23,20 @@ impl fmt::Debug for Credential {
             .field("access_key_id", &self.access_key_id)
             .field("caller", &self.caller)
             .finish_non_exhaustive()
+    }
+}
+
+impl Credential {
+    /// What Lambda gives a function: its own role's, so that it is known who called. The key follows from the name, the
+    /// secret from a secret of the place.
+    pub fn of_function(account: &str, function: &str, secret: &str) -> Credential {
+        let hex =
+            |text: String| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        Credential {
+            access_key_id: format!("ASIA{}", hex(function.to_owned())[..16].to_uppercase()),
+            secret_access_key: hex(format!("{secret} {function}")),
+            caller: Caller::role(account, function, function),
+        }
     }
 }
 

@@ -112,6 +112,35 @@ fn a_digest_that_failed_and_stays_is_rejected_once() {
 }
 
 #[test]
+fn a_digest_that_ran_before_is_not_blamed_for_what_failed_in_place() {
+    let service = at(RolloutState::Failed);
+    let Err(Verdict::Reject(rejection)) = decide(&service, &pinned('a'), Some('a')) else { panic!() };
+    let of = |definition, outcome, image: char| rollout("r", definition, outcome, &pinned(image));
+    for (history, blamed) in [
+        (vec![], true),
+        (vec![of("game:1", Outcome::Stopped, 'a')], true),
+        (vec![of("game:1", Outcome::Stopped, 'a'), of("game:0", Outcome::Successful, 'b')], true),
+        (vec![of("game:1", Outcome::Stopped, 'a'), of("game:0", Outcome::Successful, 'a')], false),
+    ] {
+        let verdict = blamed_in_place(rejection.clone(), &history);
+        assert_eq!(matches!(verdict, Verdict::Reject(_)), blamed, "{history:?}");
+    }
+}
+
+#[test]
+fn an_image_with_a_tag_of_its_own_is_kept_already() {
+    for (tags, kept) in
+        [(vec!["main"], false), (vec!["main", "deployed-bbbbbbbbbbbb"], true), (vec![], false)]
+    {
+        let tags = tags.into_iter().map(str::to_owned).collect();
+        let image = Image { tags, ..image('b') };
+        let found =
+            candidate(&service(), &track(None), &definition(&pinned('a')), URI, Some(&image)).unwrap();
+        assert_eq!((found.is_kept, found.repository.as_str()), (kept, "game"));
+    }
+}
+
+#[test]
 fn what_must_not_be_touched_is_said_first() {
     for (service, says) in [
         (Service { status: ServiceStatus::Draining, ..service() }, "DRAINING"),
@@ -161,7 +190,12 @@ fn only_the_latest_telling_roll_out_of_a_digest_counts() {
         (vec![of(Stopped, 'b')], Noted::Never, "release"),
         (vec![of(Stopped, 'b'), of(RolledBack, 'b')], Noted::Never, "reject"),
         (vec![of(Successful, 'b'), of(RolledBack, 'b')], Noted::Never, "release"),
-        (vec![of(RolledBack, 'b'), of(Successful, 'b')], Noted::Never, "reject"),
+        (vec![of(RolledBack, 'b'), of(Successful, 'a'), of(Successful, 'b')], Noted::Never, "reject"),
+        // It ran before that roll-out began, so something else was new about it.
+        (vec![of(RolledBack, 'b'), of(Successful, 'b')], Noted::Never, "release"),
+        (vec![of(Successful, 'a'), of(RolledBack, 'b'), of(Successful, 'b')], Noted::Never, "release"),
+        (vec![of(RolledBack, 'b'), of(RolledBack, 'c'), of(Successful, 'b')], Noted::Never, "release"),
+        (vec![of(RolledBack, 'b'), of(Stopped, 'b'), of(Successful, 'a')], Noted::Never, "reject"),
         (vec![of(Successful, 'a'), of(RolledBack, 'b')], Noted::Never, "reject"),
     ] {
         let candidate = decide(&service, &pinned('a'), Some('b')).unwrap();

@@ -95,6 +95,26 @@ fn tags_of_aws_and_of_the_old_release_are_not_copied() {
     assert_eq!(base.tags_to_keep().into_keys().collect::<Vec<_>>(), ["team"]);
 }
 
+#[test]
+fn what_is_registered_once_more_keeps_what_was_said_of_it() {
+    let mut base = containers(&[("web", "game:1")]);
+    for key in ["aws:x", "team", "pushboat:image:web", "pushboat:base", TEMPLATE, NOTED] {
+        base.tags.insert(key.into(), "v".into());
+    }
+    let expected = [("pushboat:base", "game:7"), ("pushboat:image:web", "v"), ("team", "v")];
+    let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!(base.tags_to_restore(), Tags::from(expected));
+}
+
+#[test]
+fn a_revision_is_known_by_family_and_number() {
+    let arn = "arn:aws:ecs:eu:1:task-definition/game-2048:17";
+    assert_eq!((revision_name(arn), family_and_number(arn)), ("game-2048:17", Some(("game-2048", 17))));
+    for odd in ["game", "game:", "game:x", ""] {
+        assert_eq!(family_and_number(odd), None, "{odd}");
+    }
+}
+
 /// Any JSON a future ECS may return, a few levels deep.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

@@ -1,202 +1,19 @@
-//! The four steps against a small cloud in memory that counts its writes and can be told to fail.
+//! The four steps against a small cloud in memory.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+mod fake;
+mod keeping;
+mod restoring;
+mod runs;
+mod template;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
+use super::act::REJECTIONS;
 use super::*;
 use crate::cloud::Trouble;
-use crate::model::{Digest, Image, Outcome, RolloutImage, ServiceStatus, TargetHealth};
-
-const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
-
-#[derive(Default)]
-struct Fake {
-    services: RefCell<Vec<Service>>,
-    definitions: RefCell<Vec<TaskDefinition>>,
-    images: RefCell<BTreeMap<String, Digest>>,
-    rollouts: RefCell<Vec<Rollout>>,
-    writes: RefCell<Vec<String>>,
-    /// The operation that fails, with what, for how many calls.
-    failing: RefCell<Option<(&'static str, Trouble)>>,
-    /// What a tag means from the next UpdateService on.
-    moves_on_release: RefCell<Option<(String, Digest)>>,
-    /// UpdateService is not visible to reads.
-    stale: Cell<bool>,
-    /// Seconds since eight o'clock.
-    seconds: Cell<i64>,
-}
-
-fn digest(letter: char) -> Digest {
-    format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
-}
-
-fn name(service: &str) -> ServiceName {
-    ServiceName { cluster: "pushboat".into(), service: service.into() }
-}
-
-impl Fake {
-    /// One service per (name, track), all at image `a` by digest, and the tag `game:main` at `main`.
-    fn new(services: &[(&str, &str)], main: char) -> Fake {
-        let fake = Fake::default();
-        for (service, track) in services {
-            fake.services.borrow_mut().push(Service {
-                name: name(service),
-                arn: format!("arn:aws:ecs:eu:1:service/pushboat/{service}"),
-                status: ServiceStatus::Active,
-                desired_count: 2,
-                running_count: 2,
-                pending_count: 0,
-                task_definition_arn: format!("{service}:1"),
-                tags: Tags::from([("pushboat:track".into(), track.to_string())]),
-                primary: None,
-                target_group_arns: vec![],
-                managed_by_ecs: false,
-            });
-            fake.define(&format!("{service}:1"), &format!("{URI}@{}", digest('a')));
-        }
-        fake.images.borrow_mut().insert("game:main".into(), digest(main));
-        fake
-    }
-
-    fn define(&self, arn: &str, image: &str) {
-        let document = json!({"family": "game", "containerDefinitions": [{"name": "web", "image": image}]});
-        let Value::Object(document) = document else { unreachable!() };
-        let tags = Tags::from([
-            ("team".into(), "arcade".into()),
-            ("aws:cloudformation:stack-name".into(), "s".into()),
-        ]);
-        self.definitions.borrow_mut().push(TaskDefinition { arn: arn.into(), document, tags });
-    }
-
-    fn check(&self, operation: &'static str) -> Answer<()> {
-        match *self.failing.borrow() {
-            Some((failing, trouble)) if failing == operation => Err(CloudError {
-                operation,
-                subject: "it".into(),
-                trouble,
-                message: "as told".into(),
-                source: None,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// By ARN, or the newest of a family.
-    fn find(&self, reference: &str) -> Answer<TaskDefinition> {
-        let definitions = self.definitions.borrow();
-        let family = |definition: &&TaskDefinition| definition.document["family"] == reference;
-        let found = definitions.iter().find(|definition| definition.arn == reference);
-        let found = found.or_else(|| definitions.iter().rev().find(family));
-        found.cloned().ok_or_else(|| CloudError {
-            operation: "DescribeTaskDefinition",
-            subject: reference.into(),
-            trouble: Trouble::Refused,
-            message: "Unable to describe task definition.".into(),
-            source: None,
-        })
-    }
-
-    fn writes(&self) -> Vec<String> {
-        self.writes.take()
-    }
-}
-
-impl Cloud for Fake {
-    fn now(&self) -> Option<Timestamp> {
-        let eight: Timestamp = "2026-11-21T08:00:00Z".parse().ok()?;
-        Some(eight + SignedDuration::from_secs(self.seconds.get()))
-    }
-
-    async fn services(&self, _: &str) -> Answer<Vec<Service>> {
-        self.check("ListServices")?;
-        Ok(self.services.borrow().clone())
-    }
-
-    async fn service(&self, name: &ServiceName) -> Answer<Option<Service>> {
-        self.check("DescribeServices")?;
-        Ok(self.services.borrow().iter().find(|service| service.name == *name).cloned())
-    }
-
-    async fn task_definition(&self, arn: &str) -> Answer<TaskDefinition> {
-        self.check("DescribeTaskDefinition")?;
-        self.find(arn)
-    }
-
-    async fn repository_uri(&self, repository: &str) -> Answer<Option<String>> {
-        Ok((repository == "game").then(|| URI.to_owned()))
-    }
-
-    async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>> {
-        self.check("DescribeImages")?;
-        let images = self.images.borrow();
-        let digest = match reference {
-            Reference::Tag(tag) => images.get(&format!("{repository}:{tag}")).cloned(),
-            Reference::Digest(digest) => images.values().find(|known| *known == digest).cloned(),
-        };
-        Ok(digest.map(|digest| Image {
-            repository: repository.into(),
-            digest,
-            tags: vec![],
-            pushed_at: None,
-        }))
-    }
-
-    async fn rollouts(&self, _: &ServiceName) -> Answer<Vec<Rollout>> {
-        self.check("ListServiceDeployments")?;
-        Ok(self.rollouts.borrow().clone())
-    }
-
-    async fn target_health(&self, _: &[String]) -> Answer<TargetHealth> {
-        self.check("DescribeTargetHealth")?;
-        Ok(TargetHealth { healthy: 1, registered: 2, complaints: vec!["Health checks failed".into()] })
-    }
-
-    async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {
-        self.check("RegisterTaskDefinition")?;
-        let arn = format!("arn:aws:ecs:eu:1:task-definition/game:{}", self.definitions.borrow().len() + 1);
-        let definition = TaskDefinition { arn: arn.clone(), document: document.clone(), tags: tags.clone() };
-        self.definitions.borrow_mut().push(definition);
-        self.writes.borrow_mut().push("register".into());
-        Ok(arn)
-    }
-
-    async fn release(&self, name: &ServiceName, arn: &str) -> Answer<()> {
-        self.check("UpdateService")?;
-        self.writes.borrow_mut().push(format!("release {name}"));
-        if let Some((tag, digest)) = self.moves_on_release.take() {
-            self.images.borrow_mut().insert(tag, digest);
-        }
-        if !self.stale.get() {
-            let mut services = self.services.borrow_mut();
-            let service = services.iter_mut().find(|service| service.name == *name).unwrap();
-            service.task_definition_arn = arn.into();
-        }
-        Ok(())
-    }
-
-    async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
-        self.check("TagResource")?;
-        self.writes.borrow_mut().push(format!("tag {arn}"));
-        for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
-            service.tags.extend(tags.clone());
-        }
-        for definition in self.definitions.borrow_mut().iter_mut().filter(|definition| definition.arn == arn)
-        {
-            definition.tags.extend(tags.clone());
-        }
-        Ok(())
-    }
-
-    async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
-        self.writes.borrow_mut().push(format!("untag {} of {arn}", keys.len()));
-        for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
-            service.tags.retain(|key, _| !keys.contains(key));
-        }
-        Ok(())
-    }
-}
+use crate::model::{Digest, Outcome, Rollout, RolloutImage, ServiceStatus, Tags};
+use crate::release::OVERLAP;
+use fake::{Fake, digest, name, pinned};
 
 fn scope() -> Scope {
     Scope { clusters: vec!["pushboat".into()], repositories: vec!["game".into()] }
@@ -226,7 +43,7 @@ async fn a_push_registers_once_updates_once_and_looks_again() {
 
     let definitions = cloud.definitions.borrow();
     let new = definitions.last().unwrap();
-    assert_eq!(new.document["containerDefinitions"][0]["image"], format!("{URI}@{}", digest('b')));
+    assert_eq!(new.document["containerDefinitions"][0]["image"], pinned('b'));
     let expected = Tags::from([
         ("team".into(), "arcade".into()),
         ("pushboat:base".into(), "web:1".into()),
@@ -278,20 +95,22 @@ async fn a_write_that_is_not_visible_yet_is_not_repeated() {
 #[tokio::test]
 async fn a_digest_that_was_rolled_back_is_rejected_and_stays_out_until_released() {
     let cloud = Fake::new(&[("web", "game:main")], 'b');
-    cloud.define("game:bad", &format!("{URI}@{}", digest('b')));
-    let images =
-        vec![RolloutImage { container: "web".into(), image: format!("{URI}@{}", digest('b')), digest: None }];
+    let bad = cloud.define("bad", "256", &pinned('b'));
+    let images = vec![RolloutImage { container: "web".into(), image: pinned('b'), digest: None }];
     cloud.rollouts.borrow_mut().push(Rollout {
         arn: "r".into(),
         outcome: Outcome::RolledBack,
         reason: "tasks failed to start".into(),
-        task_definition_arn: "game:bad".into(),
+        task_definition_arn: bad.clone(),
         images,
     });
 
     let (decisions, _) = follow_all(&cloud, &Hint::Service(name("web"))).await;
     assert_eq!(actions(&decisions), [Action::Rejected]);
-    assert_eq!(cloud.writes(), ["tag arn:aws:ecs:eu:1:service/pushboat/web", "tag game:bad"]);
+    assert_eq!(
+        cloud.writes(),
+        ["tag arn:aws:ecs:eu:1:service/pushboat/web".to_owned(), format!("tag {bad}")]
+    );
     let key = policy::rejection_key(&digest('b'));
     let value = cloud.services.borrow()[0].tags[&key].clone();
     assert_eq!(value, "2026-11-21T08:00:00Z tasks failed to start Health checks failed");
@@ -372,8 +191,8 @@ async fn two_tracks_of_one_service_make_one_revision() {
     assert_eq!(cloud.writes(), ["register", "release pushboat/web"]);
     let definitions = cloud.definitions.borrow();
     let containers = &definitions.last().unwrap().document["containerDefinitions"];
-    assert_eq!(containers[0]["image"], format!("{URI}@{}", digest('b')));
-    assert_eq!(containers[1]["image"], format!("{URI}@{}", digest('d')));
+    assert_eq!(containers[0]["image"], pinned('b'));
+    assert_eq!(containers[1]["image"], pinned('d'));
 }
 
 #[tokio::test]

@@ -1,0 +1,207 @@
+//! One look at one service: what is there, and what is to be done about it. The decisions are pure and stand in
+//! `release` and `base`; here their questions are asked, and only those whose answer matters.
+
+use super::{Looked, Watch};
+use crate::base::{self, Revisions, Template};
+use crate::cloud::{Answer, Cloud, Reference};
+use crate::decision::Decision;
+use crate::model::{Rollout, Service};
+use crate::policy::Track;
+use crate::release::{self, Keep, Noted, Precedent, Verdict};
+use crate::task_definition::{TaskDefinition, family_and_number};
+
+/// The roll-outs of a service, read when the first question needs them.
+#[derive(Default)]
+pub(super) struct History(Option<Vec<Rollout>>);
+
+impl History {
+    async fn read<C: Cloud>(&mut self, cloud: &C, service: &Service) -> Answer<&[Rollout]> {
+        match &mut self.0 {
+            Some(known) => Ok(known),
+            unknown => Ok(unknown.insert(cloud.rollouts(&service.name).await?)),
+        }
+    }
+}
+
+impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
+    pub(super) async fn look(&mut self, service: &Service, tracks: &[Track]) -> Answer<Looked> {
+        if let Err(keep) = release::may_be_touched(service) {
+            self.kept(service, keep);
+            return Ok(Looked::Done);
+        }
+        let mut history = History::default();
+        let revisions = self.revisions(service).await?;
+        let template = self.template(service, tracks, &revisions, &mut history).await?;
+        let mut candidates = Vec::new();
+        for track in tracks {
+            let definition = judged_by(track, &revisions.own, &template);
+            match self.judge(service, track, definition, &mut history).await? {
+                Verdict::Keep(keep) => self.kept(service, keep),
+                Verdict::Reject(rejection) => self.reject_digest(service, &rejection).await?,
+                Verdict::Release(candidate) => candidates.push((track, candidate)),
+            }
+        }
+        match template {
+            Template::Waits(revision) if candidates.is_empty() => {
+                self.kept(service, Keep::RollingBack { revision: revision.name().to_owned() });
+                Ok(Looked::Done)
+            }
+            Template::Due(revision) | Template::Waits(revision) => {
+                // Without a container of that name in the template's document there is nothing to put the image in.
+                let mut fitting = Vec::new();
+                for (track, candidate) in candidates {
+                    match revision.container(track.container.as_deref(), &track.repository) {
+                        Ok(_) => fitting.push((track, candidate)),
+                        Err(error) => self.kept(service, error.into()),
+                    }
+                }
+                let allowed = self.allowed(tracks);
+                let history = history.read(self.cloud, service).await?;
+                let running = base::running_images(&revisions, revision, &allowed, history);
+                let document = base::from_template(revision, &running, &fitting);
+                self.release(service, &revisions, revision, document, &fitting).await
+            }
+            _ if !candidates.is_empty() => {
+                let document = base::from_own(&revisions.own, &candidates);
+                self.release(service, &revisions, &revisions.own, document, &candidates).await
+            }
+            other => {
+                if let Template::PassedOver { revision, why } = other {
+                    self.kept(service, Keep::PassedOver { revision: revision.name().to_owned(), why });
+                }
+                let restores = base::may_need_restoring(service, &revisions)
+                    && base::newest_failed(&revisions, history.read(self.cloud, service).await?);
+                if restores {
+                    self.restore(service, &revisions).await?;
+                }
+                Ok(Looked::Done)
+            }
+        }
+    }
+
+    /// Mostly one question: the newest ACTIVE revision of the family is the service's own.
+    async fn revisions(&self, service: &Service) -> Answer<Revisions> {
+        let arn = &service.task_definition_arn;
+        let Some((family, number)) = family_and_number(arn) else {
+            let own = self.cloud.task_definition(arn).await?;
+            return Ok(Revisions { own, newer: Vec::new() });
+        };
+        let newest = match self.cloud.task_definition(family).await {
+            Ok(newest) if newest.arn == *arn => return Ok(Revisions { own: newest, newer: Vec::new() }),
+            Ok(newest) => Some(newest),
+            Err(error) if error.retry_helps() => return Err(error),
+            // Every revision may be INACTIVE, and the service's own still runs.
+            Err(_) => None,
+        };
+        let own = self.cloud.task_definition(arn).await?;
+        let is_newer = |it: &TaskDefinition| family_and_number(&it.arn).is_some_and(|it| it.1 > number);
+        let Some(newest) = newest.filter(is_newer) else { return Ok(Revisions { own, newer: Vec::new() }) };
+        let newer = self.down_to_the_template(newest, family, number).await?;
+        Ok(Revisions { own, newer })
+    }
+
+    async fn down_to_the_template(
+        &self,
+        newest: TaskDefinition,
+        family: &str,
+        newer_than: u32,
+    ) -> Answer<Vec<TaskDefinition>> {
+        let mut newer = vec![newest];
+        if newer[0].is_of_template() {
+            return Ok(newer);
+        }
+        for arn in self.cloud.newest_revisions(family, newer_than).await? {
+            if newer.iter().any(|it| it.arn == arn) {
+                continue;
+            }
+            match self.cloud.task_definition(&arn).await {
+                Ok(definition) => newer.push(definition),
+                Err(error) if error.retry_helps() => return Err(error),
+                // Deregistered since it was listed.
+                Err(_) => continue,
+            }
+            if newer.last().is_some_and(TaskDefinition::is_of_template) {
+                break;
+            }
+        }
+        Ok(newer)
+    }
+
+    async fn template<'r>(
+        &mut self,
+        service: &Service,
+        tracks: &[Track],
+        revisions: &'r Revisions,
+        history: &mut History,
+    ) -> Answer<Template<'r>> {
+        if let Some(known) = base::known(service, revisions) {
+            return Ok(known);
+        }
+        let history = history.read(self.cloud, service).await?;
+        let allowed = self.allowed(tracks);
+        match base::template(service, revisions, &allowed, history, self.cloud.now()) {
+            Template::Failed { revision, why, failed_revision_arn } => {
+                self.reject_template(service, revision.name(), &why, &failed_revision_arn).await?;
+                Ok(Template::PassedOver { revision, why })
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The others are not followed, so they set no image.
+    fn allowed(&self, tracks: &[Track]) -> Vec<Track> {
+        let is_allowed = |track: &&Track| self.scope.repositories.contains(&track.repository);
+        tracks.iter().filter(is_allowed).cloned().collect()
+    }
+
+    async fn judge(
+        &self,
+        service: &Service,
+        track: &Track,
+        definition: &TaskDefinition,
+        history: &mut History,
+    ) -> Answer<Verdict> {
+        if !self.scope.repositories.contains(&track.repository) {
+            return Ok(Verdict::Keep(Keep::RepositoryNotAllowed(track.repository.clone())));
+        }
+        let Some(uri) = self.cloud.repository_uri(&track.repository).await? else {
+            return Ok(Verdict::Keep(Keep::NoRepository(track.repository.clone())));
+        };
+        let image = self.cloud.image(&track.repository, &Reference::Tag(track.tag.clone())).await?;
+        let candidate = match release::candidate(service, track, definition, &uri, image.as_ref()) {
+            Ok(candidate) => candidate,
+            Err(Verdict::Reject(rejection)) => {
+                let history = history.read(self.cloud, service).await?;
+                return Ok(release::blamed_in_place(rejection, history));
+            }
+            Err(verdict) => return Ok(verdict),
+        };
+        // Only a candidate is worth the question what became of it before.
+        let history = history.read(self.cloud, service).await?;
+        let precedent = release::precedent(service, &candidate, history);
+        let noted = match &precedent {
+            Precedent::Failed(rollout) => self.noted(&rollout.task_definition_arn).await?,
+            _ => Noted::Never,
+        };
+        Ok(release::judge(candidate, precedent, noted))
+    }
+
+    /// Has the failure of this revision been written down before? A revision that can no longer be described carries
+    /// no mark.
+    async fn noted(&self, revision_arn: &str) -> Answer<Noted> {
+        match self.cloud.task_definition(revision_arn).await {
+            Ok(definition) => Ok(Noted::of(&definition.tags, self.cloud.now())),
+            Err(error) if error.retry_helps() => Err(error),
+            Err(_) => Ok(Noted::Never),
+        }
+    }
+}
+
+/// A container that only the template's due revision has is judged by that one.
+fn judged_by<'a>(track: &Track, own: &'a TaskDefinition, template: &Template<'a>) -> &'a TaskDefinition {
+    let has = |it: &TaskDefinition| it.container(track.container.as_deref(), &track.repository).is_ok();
+    match template {
+        Template::Due(revision) if !has(own) && has(revision) => revision,
+        _ => own,
+    }
+}

@@ -1,0 +1,57 @@
+//! Decisions as they fall: each becomes one line, with the service and AWS's time.
+
+use jiff::Timestamp;
+
+use super::Watch;
+use crate::cloud::{Cloud, CloudError};
+use crate::decision::{Action, Decision};
+use crate::model::{Service, ServiceName};
+use crate::release::Keep;
+
+impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
+    pub(super) fn kept(&mut self, service: &Service, keep: Keep) {
+        let mut decision = self.decision(&service.name, Action::Kept, &keep);
+        match keep {
+            Keep::Current { digest, .. } | Keep::Rejected { digest, .. } => {
+                decision.digest = Some(digest.to_string());
+            }
+            Keep::PassedOver { revision, .. }
+            | Keep::RollingBack { revision }
+            | Keep::NewerTemplate { revision } => decision.revision = Some(revision),
+            _ => {}
+        }
+        (self.log)(decision);
+    }
+
+    pub(super) fn failed(&mut self, service: Option<&ServiceName>, error: CloudError) {
+        let mut decision = Decision::new(Action::Failed, self.hint, &error);
+        decision.service = service.map(ToString::to_string);
+        decision.at = self.cloud.now().map(seconds);
+        decision.retry = Some(error.retry_helps());
+        self.looked_at += usize::from(service.is_none());
+        self.failures.push(error);
+        (self.log)(decision);
+    }
+
+    pub(super) fn about(&mut self, service: &ServiceName, action: Action, reason: impl ToString) {
+        let decision = self.decision(service, action, reason);
+        (self.log)(decision);
+    }
+
+    pub(super) fn say(&mut self, action: Action, reason: impl ToString) {
+        let mut decision = Decision::new(action, self.hint, reason);
+        decision.at = self.cloud.now().map(seconds);
+        (self.log)(decision);
+    }
+
+    pub(super) fn decision(&self, service: &ServiceName, action: Action, reason: impl ToString) -> Decision {
+        let mut decision = Decision::new(action, self.hint, reason);
+        decision.service = Some(service.to_string());
+        decision.at = self.cloud.now().map(seconds);
+        decision
+    }
+}
+
+pub(super) fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,334 @@
+//! A small cloud in memory that counts its writes and can be told to fail.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::cloud::{Answer, Cloud, CloudError, Reference, Trouble};
+use crate::model::{
+    Deployment, Digest, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName,
+    ServiceStatus, Tags, TargetHealth,
+};
+use crate::task_definition::{TEMPLATE, TaskDefinition, family_and_number};
+
+pub(super) const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
+
+#[derive(Default)]
+pub(super) struct Fake {
+    pub(super) services: RefCell<Vec<Service>>,
+    pub(super) definitions: RefCell<Vec<TaskDefinition>>,
+    pub(super) images: RefCell<BTreeMap<String, Digest>>,
+    /// Digest and tag of every image that was kept.
+    pub(super) kept: RefCell<BTreeMap<String, String>>,
+    /// Newest first.
+    pub(super) rollouts: RefCell<Vec<Rollout>>,
+    pub(super) writes: RefCell<Vec<String>>,
+    pub(super) reads: RefCell<Vec<&'static str>>,
+    /// The operation that fails, and with what.
+    pub(super) failing: RefCell<Option<(&'static str, Trouble)>>,
+    /// What a tag means from the next UpdateService on.
+    pub(super) moves_on_release: RefCell<Option<(String, Digest)>>,
+    /// What somebody else does just before the next RegisterTaskDefinition.
+    pub(super) slips_in: RefCell<Option<fn(&Fake)>>,
+    /// UpdateService is not visible to reads.
+    pub(super) stale: Cell<bool>,
+    /// UpdateService begins a roll-out, which [`Fake::ends`] ends.
+    pub(super) rolls_out: Cell<bool>,
+    /// Seconds since eight o'clock.
+    pub(super) seconds: Cell<i64>,
+}
+
+pub(super) fn digest(letter: char) -> Digest {
+    format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
+}
+
+pub(super) fn pinned(letter: char) -> String {
+    format!("{URI}@{}", digest(letter))
+}
+
+pub(super) fn name(service: &str) -> ServiceName {
+    ServiceName { cluster: "pushboat".into(), service: service.into() }
+}
+
+pub(super) fn arn(name: &str) -> String {
+    format!("arn:aws:ecs:eu:1:task-definition/{name}")
+}
+
+impl Fake {
+    /// One service per (name, track), each with a family of its name, all at image `a` by digest, and the tag
+    /// `game:main` at `main`.
+    pub(super) fn new(services: &[(&str, &str)], main: char) -> Fake {
+        let fake = Fake::default();
+        for (service, track) in services {
+            let own = fake.define(service, "256", &pinned('a'));
+            fake.services.borrow_mut().push(Service {
+                name: name(service),
+                arn: format!("arn:aws:ecs:eu:1:service/pushboat/{service}"),
+                status: ServiceStatus::Active,
+                desired_count: 2,
+                running_count: 2,
+                pending_count: 0,
+                task_definition_arn: own,
+                tags: Tags::from([("pushboat:track".into(), track.to_string())]),
+                primary: None,
+                target_group_arns: vec![],
+                managed_by_ecs: false,
+            });
+        }
+        fake.images.borrow_mut().insert("game:main".into(), digest(main));
+        fake
+    }
+
+    /// One service whose roll-outs take their course, its first one done.
+    pub(super) fn rolling(main: char) -> Fake {
+        let fake = Fake::new(&[("web", "game:main")], main);
+        fake.rolls_out.set(true);
+        fake.begin(&arn("web:1"));
+        fake.ends(true);
+        fake
+    }
+
+    /// Registers what a person registers, and returns its ARN.
+    pub(super) fn define(&self, family: &str, cpu: &str, image: &str) -> String {
+        let containers = json!([{"name": "web", "image": image}]);
+        let document = json!({"family": family, "cpu": cpu, "containerDefinitions": containers});
+        let Value::Object(document) = document else { unreachable!() };
+        let tags = Tags::from([
+            ("team".into(), "arcade".into()),
+            ("aws:cloudformation:stack-name".into(), "s".into()),
+        ]);
+        self.add(document, tags)
+    }
+
+    /// Registers what the template registers.
+    pub(super) fn template(&self, family: &str, cpu: &str, image: &str) -> String {
+        let arn = self.define(family, cpu, image);
+        let mut definitions = self.definitions.borrow_mut();
+        definitions.last_mut().unwrap().tags.insert(TEMPLATE.into(), "stack".into());
+        arn
+    }
+
+    fn add(&self, document: Map<String, Value>, tags: Tags) -> String {
+        let family = document["family"].as_str().unwrap().to_owned();
+        let mut definitions = self.definitions.borrow_mut();
+        let of_family = definitions.iter().filter_map(|it| family_and_number(&it.arn));
+        let last = of_family.filter(|(of, _)| *of == family).map(|(_, number)| number).max();
+        let arn = arn(&format!("{family}:{}", last.unwrap_or(0) + 1));
+        definitions.push(TaskDefinition { arn: arn.clone(), document, tags });
+        arn
+    }
+
+    pub(super) fn own(&self) -> TaskDefinition {
+        let arn = self.services.borrow()[0].task_definition_arn.clone();
+        self.find(&arn).unwrap()
+    }
+
+    pub(super) fn newest(&self, family: &str) -> TaskDefinition {
+        self.find(family).unwrap()
+    }
+
+    pub(super) fn tag_of_service(&self, key: &str) -> Option<String> {
+        self.services.borrow()[0].tags.get(key).cloned()
+    }
+
+    fn check(&self, operation: &'static str) -> Answer<()> {
+        self.reads.borrow_mut().push(operation);
+        match *self.failing.borrow() {
+            Some((failing, trouble)) if failing == operation => Err(CloudError {
+                operation,
+                subject: "it".into(),
+                trouble,
+                message: "as told".into(),
+                source: None,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// By ARN, or the newest of a family.
+    pub(super) fn find(&self, reference: &str) -> Answer<TaskDefinition> {
+        let definitions = self.definitions.borrow();
+        let family = |definition: &&TaskDefinition| definition.document["family"] == reference;
+        let found = definitions.iter().find(|definition| definition.arn == reference);
+        let found = found.or_else(|| definitions.iter().rev().find(family));
+        found.cloned().ok_or_else(|| CloudError {
+            operation: "DescribeTaskDefinition",
+            subject: reference.into(),
+            trouble: Trouble::Refused,
+            message: "Unable to describe task definition.".into(),
+            source: None,
+        })
+    }
+
+    /// What was written since the last time, without the tags of images.
+    pub(super) fn writes(&self) -> Vec<String> {
+        let writes = self.writes.take();
+        writes.into_iter().filter(|write| !write.starts_with("keep ")).collect()
+    }
+
+    /// The first service's roll-out to a revision begins; one that was under way ends.
+    fn begin(&self, arn: &str) {
+        let mut rollouts = self.rollouts.borrow_mut();
+        if let Some(before) = rollouts.first_mut().filter(|it| it.outcome == Outcome::UnderWay) {
+            before.outcome = Outcome::Stopped;
+        }
+        let definition = self.find(arn).unwrap();
+        let containers = definition.document["containerDefinitions"].as_array().unwrap().clone();
+        let text = |container: &Value, key: &str| container[key].as_str().unwrap().to_owned();
+        let images = containers.iter().map(|it| RolloutImage {
+            container: text(it, "name"),
+            image: text(it, "image"),
+            digest: None,
+        });
+        let rollout = Rollout {
+            arn: format!("rollout/{}", rollouts.len()),
+            outcome: Outcome::UnderWay,
+            reason: "tasks failed to start".into(),
+            task_definition_arn: arn.into(),
+            images: images.collect(),
+        };
+        rollouts.insert(0, rollout);
+        drop(rollouts);
+        self.put_primary(arn, RolloutState::InProgress);
+    }
+
+    fn put_primary(&self, arn: &str, state: RolloutState) {
+        let mut services = self.services.borrow_mut();
+        services[0].task_definition_arn = arn.into();
+        let (id, reason) = ("ecs-svc/1".to_owned(), "tasks failed to start".to_owned());
+        services[0].primary = Some(Deployment { id, task_definition_arn: arn.into(), state, reason });
+    }
+
+    /// The roll-out that is under way succeeds, or ECS begins to roll back to what succeeded last.
+    pub(super) fn turns(&self, well: bool) {
+        let mut rollouts = self.rollouts.borrow_mut();
+        let Some(rollout) = rollouts.first_mut().filter(|it| it.outcome == Outcome::UnderWay) else { return };
+        rollout.outcome = if well { Outcome::Successful } else { Outcome::RolledBack };
+        let good = rollouts.iter().find(|it| it.outcome == Outcome::Successful).unwrap();
+        let good = good.task_definition_arn.clone();
+        drop(rollouts);
+        self.put_primary(&good, if well { RolloutState::Completed } else { RolloutState::InProgress });
+    }
+
+    /// The roll-out that is under way comes to its end, roll-back and all.
+    pub(super) fn ends(&self, well: bool) {
+        self.turns(well);
+        let arn = self.services.borrow()[0].task_definition_arn.clone();
+        self.put_primary(&arn, RolloutState::Completed);
+    }
+}
+
+impl Cloud for Fake {
+    fn now(&self) -> Option<Timestamp> {
+        let eight: Timestamp = "2026-11-21T08:00:00Z".parse().ok()?;
+        Some(eight + SignedDuration::from_secs(self.seconds.get()))
+    }
+
+    async fn services(&self, _: &str) -> Answer<Vec<Service>> {
+        self.check("ListServices")?;
+        Ok(self.services.borrow().clone())
+    }
+
+    async fn service(&self, name: &ServiceName) -> Answer<Option<Service>> {
+        self.check("DescribeServices")?;
+        Ok(self.services.borrow().iter().find(|service| service.name == *name).cloned())
+    }
+
+    async fn task_definition(&self, arn: &str) -> Answer<TaskDefinition> {
+        self.check("DescribeTaskDefinition")?;
+        self.find(arn)
+    }
+
+    async fn newest_revisions(&self, family: &str, newer_than: u32) -> Answer<Vec<String>> {
+        self.check("ListTaskDefinitions")?;
+        let definitions = self.definitions.borrow();
+        let newer = definitions.iter().rev().filter(|it| {
+            family_and_number(&it.arn).is_some_and(|(of, number)| of == family && number > newer_than)
+        });
+        Ok(newer.take(10).map(|it| it.arn.clone()).collect())
+    }
+
+    async fn repository_uri(&self, repository: &str) -> Answer<Option<String>> {
+        Ok((repository == "game").then(|| URI.to_owned()))
+    }
+
+    async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>> {
+        self.check("DescribeImages")?;
+        let images = self.images.borrow();
+        let digest = match reference {
+            Reference::Tag(tag) => images.get(&format!("{repository}:{tag}")).cloned(),
+            Reference::Digest(digest) => images.values().find(|known| *known == digest).cloned(),
+        };
+        Ok(digest.map(|digest| Image {
+            repository: repository.into(),
+            tags: self.kept.borrow().get(digest.as_str()).cloned().into_iter().collect(),
+            digest,
+            pushed_at: None,
+        }))
+    }
+
+    async fn keep_image(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {
+        self.check("PutImage")?;
+        self.writes.borrow_mut().push(format!("keep {repository}:{tag}"));
+        self.kept.borrow_mut().insert(digest.to_string(), tag.to_owned());
+        Ok(())
+    }
+
+    async fn rollouts(&self, _: &ServiceName) -> Answer<Vec<Rollout>> {
+        self.check("ListServiceDeployments")?;
+        Ok(self.rollouts.borrow().iter().take(20).cloned().collect())
+    }
+
+    async fn target_health(&self, _: &[String]) -> Answer<TargetHealth> {
+        self.check("DescribeTargetHealth")?;
+        Ok(TargetHealth { healthy: 1, registered: 2, complaints: vec!["Health checks failed".into()] })
+    }
+
+    async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {
+        self.check("RegisterTaskDefinition")?;
+        if let Some(slips_in) = self.slips_in.take() {
+            slips_in(self);
+        }
+        self.writes.borrow_mut().push("register".into());
+        Ok(self.add(document.clone(), tags.clone()))
+    }
+
+    async fn release(&self, name: &ServiceName, arn: &str) -> Answer<()> {
+        self.check("UpdateService")?;
+        self.writes.borrow_mut().push(format!("release {name}"));
+        if let Some((tag, digest)) = self.moves_on_release.take() {
+            self.images.borrow_mut().insert(tag, digest);
+        }
+        if self.rolls_out.get() {
+            self.begin(arn);
+        } else if !self.stale.get() {
+            let mut services = self.services.borrow_mut();
+            let service = services.iter_mut().find(|service| service.name == *name).unwrap();
+            service.task_definition_arn = arn.into();
+        }
+        Ok(())
+    }
+
+    async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
+        self.check("TagResource")?;
+        self.writes.borrow_mut().push(format!("tag {arn}"));
+        for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
+            service.tags.extend(tags.clone());
+        }
+        for definition in self.definitions.borrow_mut().iter_mut().filter(|definition| definition.arn == arn)
+        {
+            definition.tags.extend(tags.clone());
+        }
+        Ok(())
+    }
+
+    async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
+        self.writes.borrow_mut().push(format!("untag {} of {arn}", keys.len()));
+        for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
+            service.tags.retain(|key, _| !keys.contains(key));
+        }
+        Ok(())
+    }
+}
