@@ -310,6 +310,8 @@ def skopeo_pushes_an_index_and_exactly_one_revision_follows(place):
     time.sleep(1)
     assert len(place.revisions()) == before + 1, place.revisions()
     pushes = place.pushes()[pushed_before:]
+    # Pushboat gives what it deploys a tag of its own, which is announced as a push too.
+    pushes = [push for push in pushes if not push["image-tag"].startswith("deployed-")]
     tags = [push["image-tag"] for push in pushes]
     assert tags.count("") == 4 and tags.count("live") == 1 and tags[-1] == "live", tags
     assert pushes[-1]["image-digest"] == digest, pushes[-1]

@@ -10,7 +10,7 @@
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
-//! | `story` | whole runs: push, lost event, broken image, bad input, nothing left behind |
+//! | `story` | whole runs: push, lost event, broken image, template revision, bad input, nothing left behind |
 
 pub mod inbox;
 pub mod template;

@@ -6,6 +6,7 @@ use pushboat::cloud::{Cloud, Reference, Trouble};
 use pushboat::model::ServiceName;
 use pushboat_local::wire::FaultKind;
 use pushboat_tests::wire::Stand;
+use serde_json::json;
 
 fn nobody() -> ServiceName {
     ServiceName { cluster: "pushboat".into(), service: "nobody".into() }
@@ -69,5 +70,28 @@ async fn a_registry_in_trouble_is_asked_again_and_then_said_to_be_worth_another_
             "{remaining} {kind:?}: {answer:?}"
         );
     }
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn the_revisions_after_one_are_listed_newest_first_and_of_one_family_only() {
+    let stand = Stand::start().await;
+    stand.hub.with(|world| {
+        for family in ["game", "game-2048", "game"].into_iter().chain(["game"; 11]) {
+            let document = json!({"family": family, "containerDefinitions": [{"name": "web", "image": "x"}]});
+            let document = document.as_object().unwrap().clone();
+            world.register_task_definition(document, Default::default(), "a person").unwrap();
+        }
+        world.deregister_task_definition("game:12").unwrap();
+    });
+    let aws = stand.aws();
+    let names = |arns: Vec<String>| -> Vec<String> {
+        arns.iter().map(|arn| pushboat::task_definition::revision_name(arn).to_owned()).collect()
+    };
+    assert_eq!(names(aws.newest_revisions("game", 10).await.unwrap()), ["game:13", "game:11"]);
+    let bounded = names(aws.newest_revisions("game", 0).await.unwrap());
+    assert_eq!((bounded.len(), bounded.last().map(String::as_str)), (10, Some("game:3")));
+    assert!(aws.newest_revisions("game-2048", 1).await.unwrap().is_empty());
+    assert!(aws.newest_revisions("nothing", 0).await.unwrap().is_empty());
     stand.stop().await;
 }

@@ -124,7 +124,9 @@ fn version(world: &World, task_definition_arn: &str) -> String {
     };
     let repository = world.ecr.repositories.get(stack::REPOSITORY);
     let tags = repository.and_then(|repository| repository.images.get(&digest)).map(|image| &image.tags);
-    let named = tags.and_then(|tags| tags.iter().find(|tag| *tag != stack::TRACKED_TAG));
+    // Neither the tag that moves nor the one that Pushboat gives to what it deploys.
+    let is_version = |tag: &&String| *tag != stack::TRACKED_TAG && !tag.starts_with("deployed-");
+    let named = tags.and_then(|tags| tags.iter().find(is_version));
     named.cloned().unwrap_or_else(|| digest["sha256:".len()..][..8].to_owned())
 }
 

@@ -5,6 +5,7 @@ use super::{Looked, Watch};
 use crate::base::{self, Revisions, Template};
 use crate::cloud::{Answer, Cloud, Reference};
 use crate::decision::Decision;
+use crate::hint::Hint;
 use crate::model::{Rollout, Service};
 use crate::policy::Track;
 use crate::release::{self, Keep, Noted, Precedent, Verdict};
@@ -69,7 +70,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 if let Template::PassedOver { revision, why } = other {
                     self.kept(service, Keep::PassedOver { revision: revision.name().to_owned(), why });
                 }
-                let restores = base::may_need_restoring(service, &revisions)
+                // The events of a roll-back come at once, and each of the looks that overlap would register. Sweeps
+                // come one by one.
+                let restores = *self.hint == Hint::Everything
+                    && base::may_need_restoring(service, &revisions)
                     && base::newest_failed(&revisions, history.read(self.cloud, service).await?);
                 if restores {
                     self.restore(service, &revisions).await?;
