@@ -28,7 +28,6 @@ pub struct Candidate {
     pub tagged: String,
     /// The image the container definition names now.
     pub replaces: String,
-    pub repository: String,
     /// The image has its own tag in the registry already, so that it stays while it is in use.
     pub is_kept: bool,
 }
@@ -126,7 +125,7 @@ impl From<EditError> for Verdict {
 pub enum Verdict {
     Keep(Keep),
     Reject(Rejection),
-    Release(Candidate),
+    Release(Box<Candidate>),
 }
 
 /// Says no before anything is asked of the registry.
@@ -170,7 +169,6 @@ pub fn candidate(
         digest,
         tagged,
         replaces: current.to_string(),
-        repository: track.repository.clone(),
         is_kept: image.tags.iter().any(|tag| policy::is_deployed_tag(tag)),
     })
 }
@@ -268,7 +266,9 @@ pub fn judge(candidate: Candidate, precedent: Precedent<'_>, noted: Noted) -> Ve
         (Precedent::Failed(failed), Noted::JustNow) => {
             Verdict::Keep(Keep::Rejected { tagged, digest, why: failed.reason.clone() })
         }
-        (Precedent::Failed(_), Noted::LongAgo) | (Precedent::None, _) => Verdict::Release(candidate),
+        (Precedent::Failed(_), Noted::LongAgo) | (Precedent::None, _) => {
+            Verdict::Release(Box::new(candidate))
+        }
     }
 }
 

@@ -91,7 +91,6 @@ fn a_candidate_goes_before_what_runs() {
         digest: digest('b'),
         tagged: "game:main".into(),
         replaces: pinned('a'),
-        repository: "game".into(),
         is_kept: true,
     };
     let runs = [pair("app", pinned('a'))];

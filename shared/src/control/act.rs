@@ -75,9 +75,9 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// An image in use must not expire when its tag moves on. A registry that refuses is no reason not to deploy.
     async fn keep_images(&self, candidates: &[Found<'_>]) -> Answer<Vec<String>> {
         let mut not_kept = Vec::new();
-        for (_, candidate) in candidates.iter().filter(|(_, candidate)| !candidate.is_kept) {
+        for (track, candidate) in candidates.iter().filter(|(_, candidate)| !candidate.is_kept) {
             let tag = policy::deployed_tag(&candidate.digest);
-            match self.cloud.keep_image(&candidate.repository, &candidate.digest, &tag).await {
+            match self.cloud.keep_image(&track.repository, &candidate.digest, &tag).await {
                 Ok(()) => {}
                 Err(error) if error.retry_helps() => return Err(error),
                 Err(error) => {

@@ -39,7 +39,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             match self.judge(service, track, definition, &mut history).await? {
                 Verdict::Keep(keep) => self.kept(service, keep),
                 Verdict::Reject(rejection) => self.reject_digest(service, &rejection).await?,
-                Verdict::Release(candidate) => candidates.push((track, candidate)),
+                Verdict::Release(candidate) => candidates.push((track, *candidate)),
             }
         }
         match template {
