@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::model::{Outcome, Rollout, RolloutState, Service};
 use crate::policy::{self, Track};
 use crate::release::{Candidate, Noted};
-use crate::task_definition::{ImageName, TaskDefinition};
+use crate::task_definition::{BASE, ImageName, TaskDefinition};
 
 /// The service's own revision, and the ACTIVE ones of its family that are newer: newest first, and no further down
 /// than the template's newest.
@@ -184,6 +184,11 @@ pub fn may_need_restoring(service: &Service, revisions: &Revisions) -> bool {
         primary.state == RolloutState::Completed && primary.task_definition_arn == revisions.own.arn
     });
     completed && revisions.newest().with_images(&[]) != revisions.own.with_images(&[])
+}
+
+/// Is the newest revision one that Pushboat registered? Where nothing is due, it failed, or never reached the service.
+pub fn newest_is_a_copy(revisions: &Revisions) -> bool {
+    revisions.newest().tags.contains_key(BASE)
 }
 
 /// Was the newest revision rolled back when it was tried last?

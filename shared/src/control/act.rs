@@ -233,15 +233,15 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// The running document becomes the family's newest once more. Nothing is deregistered.
     pub(super) async fn restore(&mut self, service: &Service, revisions: &Revisions) -> Answer<()> {
         let own = &revisions.own;
-        let failed = revisions.newest().name().to_owned();
+        let newest = revisions.newest().name().to_owned();
         let (document, tags) = (own.with_images(&[]), own.tags_to_restore());
         let Chosen::Revision(revision) = self.choose(revisions, own, &document, &tags).await? else {
             // The template's newer revision is the next look's.
             return Ok(());
         };
         let reason = format!(
-            "{failed} was rolled back, so {}, which runs, is registered once more: the newest revision of a family \
-             is what a stack update may take",
+            "{newest} is not what should run, so {}, which runs, is registered once more: the newest revision of a \
+             family is what a stack update may take",
             own.name()
         );
         let mut decision = self.decision(&service.name, Action::Restored, reason);

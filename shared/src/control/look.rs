@@ -74,7 +74,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 // come one by one.
                 let restores = *self.hint == Hint::Everything
                     && base::may_need_restoring(service, &revisions)
-                    && base::newest_failed(&revisions, history.read(self.cloud, service).await?);
+                    && (base::newest_is_a_copy(&revisions)
+                        || base::newest_failed(&revisions, history.read(self.cloud, service).await?));
                 if restores {
                     self.restore(service, &revisions).await?;
                 }

@@ -31,7 +31,11 @@ async fn the_running_document_is_registered_once_more_by_the_sweep_after_ecs_has
     assert_eq!(newest.with_images(&[]), own.with_images(&[]));
     assert_eq!(newest.tags, Tags::from([("team".into(), "arcade".into()), (BASE.into(), "web:1".into())]));
     assert_eq!(decisions[1].revision.as_deref(), Some("web:3"));
-    assert!(decisions[1].reason.starts_with("web:2 was rolled back"), "{}", decisions[1].reason);
+    assert!(
+        decisions[1].reason.starts_with("web:2 is not what should run, so web:1,"),
+        "{}",
+        decisions[1].reason
+    );
 
     for _ in 0..20 {
         let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
@@ -73,6 +77,22 @@ async fn a_stack_update_that_takes_the_restored_revision_changes_nothing_else() 
     cloud.writes();
     let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
     assert_eq!(actions(&decisions), [Action::Kept]);
+    assert!(cloud.writes().is_empty());
+}
+
+#[tokio::test]
+async fn what_never_reached_the_service_and_is_not_wanted_any_more_does_not_stay_the_newest() {
+    let cloud = Fake::rolling('b');
+    *cloud.failing.borrow_mut() = Some(("UpdateService", Trouble::Unavailable));
+    follow_all(&cloud, &pushed()).await.1.unwrap_err();
+    *cloud.failing.borrow_mut() = None;
+    cloud.images.borrow_mut().insert("game:main".into(), digest('a'));
+    cloud.writes();
+    let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
+    assert_eq!(actions(&decisions), [Action::Kept, Action::Restored]);
+    assert_eq!(cloud.newest("web").with_images(&[]), cloud.own().with_images(&[]));
+    cloud.writes();
+    follow_all(&cloud, &Hint::Everything).await.1.unwrap();
     assert!(cloud.writes().is_empty());
 }
 

@@ -17,6 +17,8 @@ enum Step {
     Turns,
     Ends,
     Sweep,
+    /// A sweep during which AWS refuses or does not answer this.
+    Trouble(&'static str, Trouble),
     Minutes(i64),
 }
 
@@ -35,6 +37,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Turns),
         4 => Just(Step::Ends),
         4 => Just(Step::Sweep),
+        2 => (
+            prop::sample::select(vec!["UpdateService", "RegisterTaskDefinition", "TagResource", "PutImage",
+                "ListServiceDeployments", "ListTaskDefinitions", "DescribeTaskDefinition"]),
+            prop::sample::select(vec![Trouble::Unavailable, Trouble::Refused]),
+        ).prop_map(|(operation, trouble)| Step::Trouble(operation, trouble)),
         1 => (1_i64..600).prop_map(Step::Minutes),
     ]
 }
@@ -66,6 +73,11 @@ async fn take(cloud: &Fake, step: &Step) {
         Step::Turns => cloud.turns(well),
         Step::Ends => cloud.ends(well),
         Step::Sweep => drop(follow_all(cloud, &Hint::Everything).await),
+        Step::Trouble(operation, trouble) => {
+            *cloud.failing.borrow_mut() = Some((operation, *trouble));
+            drop(follow_all(cloud, &Hint::Everything).await);
+            *cloud.failing.borrow_mut() = None;
+        }
         Step::Minutes(minutes) => cloud.seconds.set(cloud.seconds.get() + 60 * minutes),
     }
 }
