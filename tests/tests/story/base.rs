@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pushboat::cloud::Cloud;
 use pushboat_cli::local::{Local, stack};
 use pushboat_local::world::ecs::TaskDefinition;
-use pushboat_tests::wire::client;
+use pushboat_tests::wire::aws_at;
 use pushboat_tests::{Wishes, decisions, place, revisions};
 use serde_json::{Value, json};
 
@@ -148,7 +148,7 @@ async fn an_image_that_was_released_keeps_a_tag_when_its_own_moves_on() {
 
     // That it is there already is no trouble; that an image is not there is said.
     let at = &local.addresses;
-    let aws = client(&at.aws, &at.access_key_id, &at.secret_access_key);
+    let aws = aws_at(&at.aws, &at.access_key_id, &at.secret_access_key);
     aws.keep_image(stack::REPOSITORY, &first.parse().unwrap(), &kept(&first)).await.unwrap();
     let nothing = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
     let missing = aws.keep_image(stack::REPOSITORY, &nothing, "deployed-0").await.unwrap_err();
