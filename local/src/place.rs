@@ -40,6 +40,8 @@ pub struct PlaceSettings {
     pub access_key_id: String,
     pub secret_access_key: String,
     pub registry_password: String,
+    /// Keep every call to the AWS APIs, for a test to read from [`Place::wire`].
+    pub record_calls: bool,
     /// Account, region, zones and timing; the registry's host is filled in.
     pub world: Settings,
 }
@@ -134,13 +136,16 @@ impl Place {
             secret_access_key: settings.secret_access_key,
             caller: Caller::user(&account, "local"),
         });
-        let wire = Wire::new(
+        let mut wire = Wire::new(
             hub.clone(),
             credentials,
             format!("http://{registry_address}"),
             registry.password.clone(),
             registry.blobs.clone(),
         );
+        if settings.record_calls {
+            wire.record_calls();
+        }
         let gateway = Gateway::new(api, api_address.port(), lambda.clone(), wire.clone())?;
 
         let listeners = Listeners::start(hub.clone(), wire.addresses.clone());

@@ -6,6 +6,7 @@
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
+//! | `permissions` | what each function asks of AWS is what its policy in the template grants |
 //! | `stack` | what `pushboat local` declares is what the template declares |
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
@@ -66,11 +67,18 @@ pub struct Wishes {
     /// Long, so that only a test that asks for sweeps gets them.
     pub sweep_every: Duration,
     pub lose_push_events: bool,
+    /// So that the test can tell what the functions asked of AWS.
+    pub record_calls: bool,
 }
 
 impl Default for Wishes {
     fn default() -> Wishes {
-        Wishes { tasks: 4, sweep_every: Duration::from_secs(3_600), lose_push_events: false }
+        Wishes {
+            tasks: 4,
+            sweep_every: Duration::from_secs(3_600),
+            lose_push_events: false,
+            record_calls: false,
+        }
     }
 }
 
@@ -86,6 +94,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
         programs: Programs::Folder(programs),
     };
     Local::start(LocalSettings {
+        record_calls: wishes.record_calls,
         ports: Ports::default(),
         choices,
         provisioning: Duration::from_millis(200),

@@ -37,6 +37,7 @@ impl Stand {
             access_key_id: KEY.into(),
             secret_access_key: SECRET.into(),
             registry_password: "password".into(),
+            record_calls: true,
             world: Settings::default(),
         };
         let place = Place::start(settings, deployed).await.expect("a place");

@@ -42,6 +42,8 @@ pub struct Local {
 /// What a caller chooses about the place as a whole.
 #[derive(Debug, Clone)]
 pub struct LocalSettings {
+    /// For a test that looks at what the functions ask of AWS.
+    pub record_calls: bool,
     pub ports: Ports,
     pub choices: Choices,
     /// How long a task is provisioned.
@@ -64,6 +66,7 @@ pub struct Ports {
 impl LocalSettings {
     pub fn of(place: &args::Place, game: PathBuf) -> Result<LocalSettings> {
         Ok(LocalSettings {
+            record_calls: false,
             ports: Ports {
                 aws: place.aws_port,
                 registry: place.registry_port,
@@ -101,6 +104,7 @@ impl Local {
             access_key_id: access_key_id.clone(),
             secret_access_key: secret.clone(),
             registry_password: password.clone(),
+            record_calls: settings.record_calls,
             world: world.clone(),
         };
         let rules = stack::rules(&settings.choices, &world)?;

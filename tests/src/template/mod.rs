@@ -4,6 +4,7 @@
 //! makes them and CI checks that they are what it would make. Here they are resolved for a choice of parameters into the
 //! plain values that AWS would be asked for, so that tests can look at them.
 
+mod needs;
 mod policy;
 mod resolve;
 
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+pub use needs::{Need, needs};
 pub use policy::{Context, Policy, Statement};
 pub use resolve::{ResolveError, Stack};
 
