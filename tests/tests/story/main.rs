@@ -83,7 +83,8 @@ async fn a_push_deploys_under_traffic_and_no_request_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_whose_event_is_lost_is_deployed_by_the_next_sweep() {
-    let wishes = Wishes { tasks: 2, sweep_every: Duration::from_secs(1), lose_push_events: true };
+    let wishes =
+        Wishes { tasks: 2, sweep_every: Duration::from_secs(1), lose_push_events: true, ..Wishes::default() };
     let local = place(wishes).await.unwrap();
     let digest = push(&local, "v1").await;
     settled_on(&local, &digest).await;
@@ -247,10 +248,14 @@ async fn a_service_that_cannot_take_the_image_is_left_alone_with_a_reason() {
     let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
     let hub = local.place.hub();
 
-    // Somebody moved the service to a definition whose container runs something else.
+    // Somebody lets it follow by repository alone, and moved it to a definition whose container runs something else.
     hub.with(|world| {
+        let service = world.find_service(Some(stack::CLUSTER), stack::SERVICE)?.unwrap().clone();
+        world.untag_resource(&service.arn, &service.tags.into_keys().collect::<Vec<_>>())?;
+        let track = ("pushboat:track".to_owned(), format!("{}:{}", stack::REPOSITORY, stack::TRACKED_TAG));
+        world.tag_resource(&service.arn, [track].into())?;
         let document = json!({"family": "other", "containerDefinitions": [{
-            "name": "game", "image": "elsewhere.example/other:1", "portMappings": [{"containerPort": 8080}],
+            "name": stack::CONTAINER, "image": "elsewhere.example/other:1", "portMappings": [{"containerPort": 8080}],
         }]});
         let document = document.as_object().unwrap().clone();
         let other = world.register_task_definition(document, Default::default(), "a person").unwrap();
