@@ -40,10 +40,11 @@ fn bounds(targets: &[(ServiceName, Bounds)], service: &Service) -> Option<Bounds
 }
 
 /// All of the allowed clusters, or the one that the query names. A parameter that means nothing is refused: whoever
-/// sent it would take the answer for a narrower one.
+/// sent it would take the answer for a narrower one. A presigned link carries its signature there, as `X-Amz-…`.
 fn asked_for<'a>(clusters: &'a [String], query: &str) -> Result<&'a [String], Problem> {
     let mut asked = None;
-    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+    let own = |parameter: &&str| !parameter.is_empty() && !parameter.starts_with("X-Amz-");
+    for parameter in query.split('&').filter(own) {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         if key != CLUSTER {
             return Err(Problem::BadQuery(format!("the only query parameter is '{CLUSTER}'")));
@@ -75,6 +76,7 @@ mod tests {
             ("", Ok(&clusters[..])),
             ("&", Ok(&clusters[..])),
             ("cluster=prod_2-b", Ok(&clusters[1..])),
+            ("X-Amz-Algorithm=AWS4-HMAC-SHA256&cluster=prod_2-b&X-Amz-Signature=0", Ok(&clusters[1..])),
             ("cluster=payroll", Err("is not one of the clusters of this installation: demo, prod_2-b")),
             ("cluster=", Err("is not one of the clusters")),
             ("cluster", Err("is not one of the clusters")),
