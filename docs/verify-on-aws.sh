@@ -48,7 +48,7 @@ until_true() {
     echo $((SECONDS - since)) >"$WORK/waited"
 }
 runs() { running_image | grep -q "$1" && settled; }
-deploy() { sam deploy --stack-name $STACK --no-confirm-changeset --parameter-overrides Name=$NAME AccessLogs=off LogRetentionDays=1 "$@"; }
+deploy() { sam deploy --stack-name $STACK --no-confirm-changeset --parameter-overrides Name=$NAME LogRetentionDays=1 "$@"; }
 
 cleanup() {
     aws events remove-targets --rule $STACK-watch --ids queue >/dev/null 2>&1
@@ -57,8 +57,12 @@ cleanup() {
     aws cloudwatch delete-alarms --alarm-names $STACK-probe >/dev/null 2>&1
     if [ "$KEEP" != --keep ]; then
         step "deletion of a used stack"
+        BUCKET=$(output AccessLogs)
         sam delete --stack-name $STACK --no-prompts
         result "the stack is gone" "gone" "$(aws cloudformation describe-stacks --stack-name $STACK >/dev/null 2>&1 && echo there || echo gone)"
+        result "the bucket of the access logs stays" "there" "$(aws s3api head-bucket --bucket "$BUCKET" >/dev/null 2>&1 && echo there || echo gone)"
+        aws s3 rb --force "s3://$BUCKET" >/dev/null
+        result "log groups that are left" "0" "$(aws logs describe-log-groups --output json | grep -c "\"logGroupName\".*$STACK")"
         result "the repository is gone" "gone" "$(aws ecr describe-repositories --repository-names $NAME >/dev/null 2>&1 && echo there || echo gone)"
     fi
     step "results"
@@ -86,8 +90,10 @@ aws ecr get-login-password | docker login --username AWS --password-stdin "${IMA
 docker buildx create --name $STACK --use >/dev/null 2>&1 || docker buildx use $STACK
 # The Dockerfile of the game compiles it; here any small server will do.
 mkdir "$WORK/one" "$WORK/two" "$WORK/broken"
-printf 'FROM public.ecr.aws/nginx/nginx-unprivileged:stable\nRUN echo one > /usr/share/nginx/html/index.html\n' >"$WORK/one/Dockerfile"
-printf 'FROM public.ecr.aws/nginx/nginx-unprivileged:stable\nRUN echo two > /usr/share/nginx/html/index.html\n' >"$WORK/two/Dockerfile"
+printf 'FROM public.ecr.aws/nginx/nginx-unprivileged:stable\nCOPY index.html /usr/share/nginx/html/\n' >"$WORK/one/Dockerfile"
+printf 'FROM public.ecr.aws/nginx/nginx-unprivileged:stable\nCOPY index.html /usr/share/nginx/html/\n' >"$WORK/two/Dockerfile"
+echo one >"$WORK/one/index.html"
+echo two >"$WORK/two/index.html"
 printf 'FROM public.ecr.aws/nginx/nginx-unprivileged:stable\nCMD ["false"]\n' >"$WORK/broken/Dockerfile"
 push() { docker buildx build --push --provenance=mode=max --platform linux/amd64,linux/arm64 --tag "$IMAGE:$1" --tag "$IMAGE:live" "$WORK/$1"; }
 pushed=$SECONDS
@@ -165,7 +171,8 @@ result "sweep was called, and ignored it" "yes" "$(aws logs filter-log-events --
 step "permissions"
 denied=0
 for function in deploy sweep api live-image; do
-    found=$(aws logs filter-log-events --log-group-name /aws/lambda/$STACK-$function --filter-pattern AccessDenied --query 'length(events)' --output text)
+    found=$(aws logs filter-log-events --log-group-name "/aws/lambda/$STACK-$function" --filter-pattern %AccessDenied% --output json |
+        python3 -c 'import json, sys; print(len(json.load(sys.stdin)["events"]))')
     denied=$((denied + found))
 done
 result "AccessDenied in the functions' logs" "0" "$denied"

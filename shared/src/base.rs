@@ -108,7 +108,9 @@ pub fn running_images(
     let running = |track: &Track| {
         let (name, wanted) = template.container(track.container.as_deref(), &track.repository).ok()?;
         let (own_name, current) = own.container(track.container.as_deref(), &track.repository).ok()?;
-        if track.container.is_none() && wanted.name != current.name {
+        // What is of no tracked repository was never released: a placeholder, which the template may change.
+        let moved = track.container.is_none() && wanted.name != current.name;
+        if moved || current.repository() != track.repository {
             return None;
         }
         let digest = || {

@@ -97,7 +97,9 @@ class Stack:
         script = script.replace("123456789012", ACCOUNT).replace("eu-central-1", REGION)
         done = subprocess.run(["bash", "-euc", script], cwd=self.folder, env=self.environment, capture_output=True, text=True)
         if done.returncode:
-            sys.exit(f"{script}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}")
+            log = (self.folder / "ministack.log").read_text()
+            said = [line for line in (done.stdout + done.stderr + log).splitlines() if re.search("error|failed", line, re.IGNORECASE)]
+            sys.exit(script + "\n" + "\n".join(said))
         return done.stdout
 
     def client(self, service: str):

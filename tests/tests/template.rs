@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use pushboat_tests::template::{self, Policy, REGION, Stack};
+use pushboat_tests::template::{self, ACCOUNT, Policy, REGION, Stack};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -272,10 +272,13 @@ fn only_the_load_balancer_reaches_tasks_and_visitors_only_the_load_balancer() {
         assert_eq!(ingress[0]["SourceSecurityGroupId"], "{LoadBalancerSecurityGroup}");
 
         let https = !choice["CertificateArn"].is_empty();
-        let listener = stack.properties("Listener");
-        assert_eq!(listener["Protocol"] == "HTTPS", https);
-        assert_eq!(string(&listener["SslPolicy"]).contains("TLS13"), https);
-        assert_eq!(stack.resources.contains_key("RedirectListener"), https);
+        assert_eq!(string(&stack.properties("HttpsListener")["SslPolicy"]).contains("TLS13"), https);
+        assert_eq!(stack.properties("HttpListener")["DefaultActions"][0]["Type"] == "redirect", https);
+        assert_eq!(
+            stack.resources.contains_key("HttpRule"),
+            !https,
+            "nobody is served over HTTP beside HTTPS"
+        );
         let said = stack.outputs["Encryption"]["Value"].as_str().unwrap();
         assert_eq!(said.contains("plain HTTP"), !https, "the outputs say how visitors are served");
     });
@@ -298,7 +301,9 @@ fn a_stack_update_names_neither_an_image_nor_a_count() {
         let watched: Vec<_> = list(&deployment["Alarms"]["AlarmNames"]).map(string).collect();
         let scaling = string(&stack.properties("ScaleOutAlarm")["AlarmName"]);
         assert!(!watched.contains(&scaling), "an alarm that is on at the start is not watched");
-        assert_eq!(watched.is_empty(), !rolling);
+        assert!(!watched.is_empty());
+        let rule = &service["LoadBalancers"][0]["AdvancedConfiguration"]["ProductionListenerRule"];
+        assert!(rolling || stack.resources.contains_key(string(rule).trim_matches(['{', '}'])), "{rule}");
         let alternate =
             service["LoadBalancers"][0]["AdvancedConfiguration"]["AlternateTargetGroupArn"].is_string();
         assert_eq!(alternate, !rolling, "{choice:?}");
@@ -406,11 +411,15 @@ fn adopting_installs_the_same_functions() {
     assert_eq!(pushes["EventPattern"]["detail"]["repository-name"], serde_json::json!(["one", "two"]));
     let policy = Policy::of_function(&stack, "DeployFunction");
     let repository = |name: &str| format!("arn:aws:ecr:{REGION}:123456789012:repository/{name}");
+    let in_region = |region: &str| {
+        template::Context::from([
+            ("aws:RequestedRegion", region.to_owned()),
+            ("aws:ResourceAccount", ACCOUNT.to_owned()),
+        ])
+    };
     for (name, allowed) in [("one", true), ("two", true), ("three", false), ("one/two", false)] {
-        assert_eq!(
-            policy.allows("ecr:PutImage", &repository(name), &template::Context::new()),
-            allowed,
-            "{name}"
-        );
+        assert_eq!(policy.allows("ecr:PutImage", &repository(name), &in_region(REGION)), allowed, "{name}");
     }
+    let elsewhere = repository("two").replace(REGION, "us-west-2");
+    assert!(!policy.allows("ecr:PutImage", &elsewhere, &in_region("us-west-2")));
 }

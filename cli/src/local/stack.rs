@@ -70,7 +70,7 @@ pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Fun
     ["deploy", "sweep", "api", "live-image"].map(function).to_vec()
 }
 
-/// Tagged pushes: ECR sends one event per manifest, and those of an index's parts name no tag.
+/// Not the tag that Pushboat itself puts on what it releases. An index's parts come with an empty tag and are ignored.
 pub fn pushes() -> Value {
     json!({
         "source": ["aws.ecr"],
@@ -79,7 +79,7 @@ pub fn pushes() -> Value {
             "action-type": ["PUSH"],
             "result": ["SUCCESS"],
             "repository-name": [REPOSITORY],
-            "image-tag": [{ "anything-but": "" }],
+            "image-tag": [{ "anything-but": { "prefix": "deployed-" } }],
         },
     })
 }

@@ -33,7 +33,17 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
     };
     let cluster = named("ecs", "cluster", text("cluster"));
     let cluster_name = cluster.rsplit('/').next().unwrap_or_default().to_owned();
-    let in_cluster = Context::from([("ecs:cluster", cluster)]);
+    // Every call has these two.
+    let here = Context::from([
+        ("aws:ResourceAccount", ACCOUNT.to_owned()),
+        ("aws:RequestedRegion", REGION.to_owned()),
+    ]);
+    let with = |key: &'static str, value: String| {
+        let mut context = here.clone();
+        context.insert(key, value);
+        context
+    };
+    let in_cluster = with("ecs:cluster", cluster);
     let service = |name: &str| named("ecs", &format!("service/{cluster_name}"), name);
     let action = format!("{}:{}", call.service, call.operation);
     let need = |resource: String, context: &Context| Need {
@@ -41,8 +51,8 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
         resource,
         context: context.clone(),
     };
-    let anything = || vec![need("*".to_owned(), &Context::new())];
-    let repository = |name: &str| need(arn("ecr", &format!("repository/{name}")), &Context::new());
+    let anything = || vec![need("*".to_owned(), &here)];
+    let repository = |name: &str| need(arn("ecr", &format!("repository/{name}")), &here);
 
     Some(match action.as_str() {
         "ecs:ListServices" => vec![need("*".to_owned(), &in_cluster)],
@@ -53,11 +63,7 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
         "ecs:DescribeServiceRevisions" => {
             // …:service-revision/<cluster>/<service>/<id>, and the service it is of.
             let revisions = texts("serviceRevisionArns").into_iter();
-            revisions
-                .flat_map(|arn| {
-                    [need(arn.to_owned(), &Context::new()), need(service_of(arn), &Context::new())]
-                })
-                .collect()
+            revisions.flat_map(|arn| [need(arn.to_owned(), &here), need(service_of(arn), &here)]).collect()
         }
         "ecs:DescribeTaskDefinition"
         | "ecs:ListTaskDefinitions"
@@ -66,17 +72,17 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
         "ecs:RegisterTaskDefinition" => {
             // The revision gets its number only now; any of the family stands for it.
             let revision = arn("ecs", &format!("task-definition/{}:1", text("family")));
-            let creates = Context::from([("ecs:CreateAction", "RegisterTaskDefinition".to_owned())]);
+            let creates = with("ecs:CreateAction", "RegisterTaskDefinition".to_owned());
             let tags =
                 Need { action: "ecs:TagResource".into(), resource: revision.clone(), context: creates };
-            let to_tasks = Context::from([("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned())]);
+            let to_tasks = with("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned());
             let roles = ["taskRoleArn", "executionRoleArn"].iter().filter_map(|role| request[*role].as_str());
             let passed = roles.map(|role| Need {
                 action: "iam:PassRole".into(),
                 resource: role.to_owned(),
                 context: to_tasks.clone(),
             });
-            [need(revision, &Context::new()), tags].into_iter().chain(passed).collect()
+            [need(revision, &here), tags].into_iter().chain(passed).collect()
         }
         "ecs:UpdateService" => {
             let mut context = in_cluster.clone();
@@ -88,7 +94,7 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
             vec![need(service(text("service")), &context)]
         }
         "ecs:TagResource" | "ecs:UntagResource" => {
-            vec![need(text("resourceArn").to_owned(), &Context::new())]
+            vec![need(text("resourceArn").to_owned(), &here)]
         }
         "ecr:DescribeRepositories" => texts("repositoryNames").iter().map(|name| repository(name)).collect(),
         "ecr:DescribeImages" | "ecr:BatchGetImage" | "ecr:PutImage" => {

@@ -169,7 +169,7 @@ impl Fake {
     }
 
     /// The first service's roll-out to a revision begins; one that was under way ends.
-    fn begin(&self, arn: &str) {
+    pub(super) fn begin(&self, arn: &str) {
         let mut rollouts = self.rollouts.borrow_mut();
         if let Some(before) = rollouts.first_mut().filter(|it| it.outcome == Outcome::UnderWay) {
             before.outcome = Outcome::Stopped;

@@ -45,6 +45,22 @@ async fn the_template_gets_the_image_that_runs() {
     assert!(!own.is_of_template(), "a copy is not the template's");
 }
 
+/// Before the first push: the template may need another placeholder, for another port or another way to the registry.
+#[tokio::test]
+async fn a_placeholder_is_the_templates_to_change() {
+    let cloud = Fake::rolling('a');
+    cloud.images.borrow_mut().clear();
+    cloud.services.borrow_mut()[0].tags = Tags::from([("pushboat:track:web".into(), "game:main".into())]);
+    let before = cloud.template("web", "256", "public.ecr.aws/placeholder:1");
+    cloud.begin(&before);
+    cloud.ends(true);
+    let after = cloud.template("web", "256", "1.dkr.ecr.eu.amazonaws.com/placeholder:2");
+    cloud.writes();
+    sweep(&cloud).await;
+    assert_eq!(cloud.writes(), ["release pushboat/web"], "nothing is registered");
+    assert_eq!(cloud.own().arn, after);
+}
+
 #[tokio::test]
 async fn a_push_and_a_revision_of_the_template_make_one_release() {
     let cloud = Fake::rolling('b');
