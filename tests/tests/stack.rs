@@ -1,8 +1,8 @@
 //! `pushboat local` is the template on a laptop: what it declares is what the transformed template declares, and where the
 //! two differ, the difference stands here with its reason.
 //!
-//! Not compared: the network, roles, logs and the custom resource, which a laptop has no counterpart for, and the alarms,
-//! because the stand-in has no CloudWatch yet.
+//! Not compared: the network, roles, logs and the custom resource, which a laptop has no counterpart for. The stand-in has no
+//! CloudWatch yet, so each alarm of the template stands here with what does its work on a laptop.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -237,4 +237,29 @@ fn compare_task_definitions(template: &Stack, registered: &TaskDefinition) {
         }
     }
     assert_eq!(here, declared);
+}
+
+/// Every alarm of the template, and what tells the same on a laptop until the stand-in has CloudWatch.
+const ALARMS_WITHOUT_A_COUNTERPART: [(&str, &str); 11] = [
+    ("scale-out", "nothing moves the count by load yet"),
+    ("deployment-errors", "the circuit breaker and health checks alone roll back"),
+    ("deployment-connections", "the same"),
+    ("no-healthy-task", "the narrator and the service's events"),
+    ("sweep-silent", "/_local/invocations"),
+    ("deploy-errors", "/_local/invocations"),
+    ("sweep-errors", "/_local/invocations"),
+    ("api-errors", "/_local/requests"),
+    ("refusals", "the decision log, which `local` prints"),
+    ("failed-events", "/_local/dead-letters"),
+    ("undelivered-events", "the bus hands every event over"),
+];
+
+#[test]
+fn every_alarm_is_accounted_for() {
+    let template = template::stack(&[]);
+    let name = |alarm: &Value| alarm["AlarmName"].as_str().unwrap().replacen("pushboat/", "", 1);
+    let there: BTreeSet<_> =
+        template.of_type("AWS::CloudWatch::Alarm").map(|(_, alarm)| name(alarm)).collect();
+    let here: BTreeSet<_> = ALARMS_WITHOUT_A_COUNTERPART.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(here, there, "an alarm that is new needs a counterpart on a laptop, or a line above");
 }
