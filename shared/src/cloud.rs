@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::model::{Digest, Image, Rollout, Service, ServiceName, Tags, TargetHealth};
+use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
 
 /// An image as somebody refers to it inside a repository.
@@ -16,6 +17,14 @@ use crate::task_definition::TaskDefinition;
 pub enum Reference {
     Tag(String),
     Digest(Digest),
+}
+
+/// The tagged images of a repository, as far as they are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    pub images: Vec<Image>,
+    /// There are no others.
+    pub is_complete: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +81,17 @@ pub trait Cloud {
 
     /// `None` when the repository has no such image.
     async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>>;
+
+    /// The images of a repository that have a tag, in no order. There is a bound to how many are listed.
+    async fn tagged_images(&self, repository: &str) -> Answer<Listing>;
+
+    /// The manifest of an image or an index; `None` when the repository has none of this digest.
+    async fn manifest(&self, repository: &str, digest: &Digest) -> Answer<Option<Value>>;
+
+    /// The configuration of an image, which a manifest names by this digest; `None` when it cannot be had.
+    async fn image_config(&self, repository: &str, config: &Digest) -> Answer<Option<Value>>;
+
+    async fn scan(&self, repository: &str, digest: &Digest) -> Answer<Scan>;
 
     /// Gives an image one more tag. That it has it already is no trouble.
     async fn keep_image(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()>;

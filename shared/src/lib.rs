@@ -11,7 +11,8 @@
 //! `control` walks the four steps over the one trait in `cloud`; `release` is the pure decision in the middle, and
 //! `base` says which revision a release is made from;
 //! `task_definition` edits a document without losing what it does not know; `policy` reads what the owner wants
-//! from the service's tags; `decision` is the line that says what was decided and why. Two more only look:
+//! from the service's tags, `rule` which image of a repository that means, `preflight` and `scan` whether it can run
+//! there; `decision` is the line that says what was decided and why. Two more only look:
 //! `overview` is what is shown of a service, `live_image` which image it runs.
 
 pub mod base;
@@ -23,7 +24,10 @@ pub mod live_image;
 pub mod model;
 pub mod overview;
 pub mod policy;
+pub mod preflight;
 pub mod release;
+pub mod rule;
+pub mod scan;
 pub mod task_definition;
 
 pub use jiff::Timestamp;

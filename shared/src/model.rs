@@ -110,7 +110,57 @@ pub struct Image {
     pub digest: Digest,
     pub tags: Vec<String>,
     pub pushed_at: Option<Timestamp>,
+    pub kind: ImageKind,
 }
+
+/// What the registry says that a manifest is. Only an image is ever deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ImageKind {
+    /// One image, or an index of several.
+    #[default]
+    Image,
+    /// In the registry's archive: nobody can pull it.
+    Archived,
+    /// It is about another manifest: a signature, an attestation, a bill of materials.
+    About(String),
+    /// An artifact of this media type.
+    Artifact(String),
+}
+
+impl ImageKind {
+    /// By the media types of the manifest and of what it holds, and by the manifest it is about.
+    pub fn of(
+        manifest: Option<&str>,
+        holds: Option<&str>,
+        about: Option<&str>,
+        is_active: bool,
+    ) -> ImageKind {
+        if let Some(subject) = about.filter(|subject| !subject.is_empty()) {
+            return ImageKind::About(subject.to_owned());
+        }
+        // What a registry does not say is not held against an image.
+        let strange = |kind: Option<&str>, known: &[&str]| {
+            kind.filter(|kind| !kind.is_empty() && !known.contains(kind)).map(str::to_owned)
+        };
+        match strange(manifest, &MANIFESTS).or_else(|| strange(holds, &CONFIGS)) {
+            Some(kind) => ImageKind::Artifact(kind),
+            None if !is_active => ImageKind::Archived,
+            None => ImageKind::Image,
+        }
+    }
+}
+
+/// What a container may run: an image or an index of images, in OCI's form or Docker's.
+pub const MANIFESTS: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+/// The configuration of an image.
+pub const CONFIGS: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
 /// One service deployment of the past or present, with the images it was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +223,29 @@ pub struct TargetHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_images_and_indexes_of_them_are_images() {
+        let [index, manifest, ..] = MANIFESTS;
+        let [config, docker] = CONFIGS;
+        let of = |manifest, holds, about| ImageKind::of(manifest, holds, about, true);
+        for (manifest, holds) in [
+            (Some(index), None),
+            (Some(manifest), Some(config)),
+            (Some(MANIFESTS[3]), Some(docker)),
+            (None, None),
+            (Some(index), Some("")),
+        ] {
+            assert_eq!(of(manifest, holds, None), ImageKind::Image, "{manifest:?} {holds:?}");
+        }
+        let chart = "application/vnd.cncf.helm.config.v1+json";
+        assert_eq!(of(Some(manifest), Some(chart), None), ImageKind::Artifact(chart.into()));
+        assert_eq!(of(Some(index), Some(chart), None), ImageKind::Artifact(chart.into()));
+        let old = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+        assert_eq!(of(Some(old), None, None), ImageKind::Artifact(old.into()));
+        assert_eq!(of(Some(manifest), Some(config), Some("sha256:1")), ImageKind::About("sha256:1".into()));
+        assert_eq!(ImageKind::of(Some(manifest), Some(config), None, false), ImageKind::Archived);
+    }
 
     #[test]
     fn a_digest_is_sha256_and_64_lower_case_hex_digits() {

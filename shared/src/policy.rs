@@ -2,8 +2,9 @@
 //!
 //! | tag | value |
 //! |---|---|
-//! | `pushboat:track` | `<repository>:<tag>`: the container whose image comes from that repository follows the tag |
+//! | `pushboat:track` | `<repository>:<rule>`: the container whose image comes from that repository follows the rule |
 //! | `pushboat:track:<container>` | the same for a container named here, whatever it runs now (a placeholder, say) |
+//! | `pushboat:max-severity` | `high`: no image whose scan found anything above HIGH |
 //! | `pushboat:rejected:<64 hex>` | written by Pushboat: this digest failed and does not return by itself |
 //! | `pushboat:passed-over` | written by Pushboat: this revision of the template failed here and is not tried again |
 //!
@@ -14,9 +15,12 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::model::{Digest, Tags};
+use crate::rule::{Rule, RuleError};
+use crate::scan::{NotASeverity, Severity};
 
 pub const TRACK: &str = "pushboat:track";
 const TRACK_CONTAINER: &str = "pushboat:track:";
+pub const MAX_SEVERITY: &str = "pushboat:max-severity";
 const REJECTED: &str = "pushboat:rejected:";
 /// One key, because only the newest revision of the template is ever looked at.
 pub const PASSED_OVER: &str = "pushboat:passed-over";
@@ -24,31 +28,34 @@ const DEPLOYED: &str = "deployed-";
 /// Enough to tell a repository's images apart, and short enough to read.
 const DEPLOYED_DIGITS: usize = 12;
 
-/// One container follows one tag of one repository.
+/// One container follows one rule over the tags of one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Track {
     /// `None`: the container whose image already comes from `repository`.
     pub container: Option<String>,
     pub repository: String,
-    pub tag: String,
+    pub rule: Rule,
 }
 
 impl Track {
+    /// Could a push of this tag change what the rule means?
     pub fn follows(&self, repository: &str, tag: &str) -> bool {
-        self.repository == repository && self.tag == tag
+        self.repository == repository && self.rule.fits(tag)
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PolicyError {
-    #[error("the tag {key} is '{value}', not <repository>:<tag>")]
+    #[error("the tag {key} is '{value}', not <repository>:<rule>")]
     NotATrack { key: String, value: String },
     #[error("the tag {key} names the repository '{repository}', which is no repository name")]
     NotARepository { key: String, repository: String },
-    #[error("the tag {key} names the image tag '{tag}', which is no tag")]
-    NotATag { key: String, tag: String },
+    #[error("the tag {key} has the rule '{rule}', which nobody can follow: {why}")]
+    NotARule { key: String, rule: String, why: RuleError },
     #[error("the tag {TRACK_CONTAINER} names no container")]
     NoContainer,
+    #[error("the tag {MAX_SEVERITY} is '{value}': {why}")]
+    NotASeverity { value: String, why: NotASeverity },
 }
 
 /// What a service with these tags follows, in the order of its tag keys. Empty: it has not been handed to Pushboat.
@@ -68,16 +75,21 @@ pub fn tracks(tags: &Tags) -> Result<Vec<Track>, PolicyError> {
 
 fn track(key: &str, container: Option<String>, value: &str) -> Result<Track, PolicyError> {
     let key = key.to_owned();
-    let Some((repository, tag)) = value.split_once(':') else {
+    let Some((repository, rule)) = value.split_once(':') else {
         return Err(PolicyError::NotATrack { key, value: value.to_owned() });
     };
     if !is_repository(repository) {
         return Err(PolicyError::NotARepository { key, repository: repository.to_owned() });
     }
-    if !is_image_tag(tag) {
-        return Err(PolicyError::NotATag { key, tag: tag.to_owned() });
-    }
-    Ok(Track { container, repository: repository.to_owned(), tag: tag.to_owned() })
+    let parsed = rule.parse().map_err(|why| PolicyError::NotARule { key, rule: rule.to_owned(), why })?;
+    Ok(Track { container, repository: repository.to_owned(), rule: parsed })
+}
+
+/// The worst finding that an image may have. `None`: its scan does not matter.
+pub fn max_severity(tags: &Tags) -> Result<Option<Severity>, PolicyError> {
+    let Some(value) = tags.get(MAX_SEVERITY) else { return Ok(None) };
+    let not_one = |why| PolicyError::NotASeverity { value: value.clone(), why };
+    value.parse().map(Some).map_err(not_one)
 }
 
 /// ECR's rule: lower-case words joined by `.`, `_`, `-` or `/`, 2 to 256 characters.
@@ -90,12 +102,6 @@ fn is_repository(name: &str) -> bool {
             && word.bytes().last().is_some_and(inner)
     };
     (2..=256).contains(&name.len()) && name.split('/').all(is_word)
-}
-
-/// A registry's rule: 128 characters of letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`.
-fn is_image_tag(tag: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-    (1..=128).contains(&tag.len()) && tag.bytes().all(allowed) && !tag.starts_with(['.', '-'])
 }
 
 /// The tag that keeps a digest from returning.
@@ -146,21 +152,45 @@ mod tests {
     }
 
     #[test]
-    fn a_track_names_a_repository_and_a_tag() {
+    fn a_track_names_a_repository_and_a_rule() {
         let found = tracks(&tags(&[
             ("Name", "web"),
             ("pushboat:track", "team/game-2048:main"),
-            ("pushboat:track:sidecar", "proxy:v1.2"),
+            ("pushboat:track:sidecar", "proxy:semver/1.2"),
         ]));
-        let track = |container: Option<&str>, repository: &str, tag: &str| Track {
+        let track = |container: Option<&str>, repository: &str, rule: &str| Track {
             container: container.map(str::to_owned),
             repository: repository.into(),
-            tag: tag.into(),
+            rule: rule.parse().unwrap(),
         };
         assert_eq!(
             found,
-            Ok(vec![track(None, "team/game-2048", "main"), track(Some("sidecar"), "proxy", "v1.2")])
+            Ok(vec![track(None, "team/game-2048", "main"), track(Some("sidecar"), "proxy", "semver/1.2")])
         );
+    }
+
+    #[test]
+    fn the_worst_finding_is_a_severity_or_a_reason() {
+        assert_eq!(max_severity(&Tags::new()), Ok(None));
+        assert_eq!(max_severity(&tags(&[(MAX_SEVERITY, "high")])), Ok(Some(Severity::High)));
+        let refused = max_severity(&tags(&[(MAX_SEVERITY, "none")])).unwrap_err().to_string();
+        assert!(refused.contains("pushboat:max-severity is 'none'"), "{refused}");
+    }
+
+    #[test]
+    fn a_push_concerns_a_track_whose_rule_it_fits() {
+        let track = |value: &str| tracks(&tags(&[(TRACK, value)])).unwrap().remove(0);
+        for (value, repository, tag, follows) in [
+            ("game:main", "game", "main", true),
+            ("game:main", "game", "main-1", false),
+            ("game:main", "other", "main", false),
+            ("game:prefix/main-", "game", "main-1", true),
+            ("game:prefix/main-", "other", "main-1", false),
+            ("game:semver/1", "game", "v1.2.3", true),
+            ("game:semver/1", "game", "v2.0.0", false),
+        ] {
+            assert_eq!(track(value).follows(repository, tag), follows, "{value} {repository}:{tag}");
+        }
     }
 
     #[test]
@@ -172,8 +202,8 @@ mod tests {
     fn nonsense_is_refused_in_words() {
         let long = format!("game:{}", "v".repeat(129));
         for (key, value, says) in [
-            (TRACK, "game-2048", "not <repository>:<tag>"),
-            (TRACK, "", "not <repository>:<tag>"),
+            (TRACK, "game-2048", "not <repository>:<rule>"),
+            (TRACK, "", "not <repository>:<rule>"),
             (TRACK, ":v1", "no repository name"),
             (TRACK, "Game:v1", "no repository name"),
             (TRACK, "game//x:v1", "no repository name"),
@@ -181,7 +211,8 @@ mod tests {
             (TRACK, "game:", "no tag"),
             (TRACK, "game:.v1", "no tag"),
             (TRACK, "game:v 1", "no tag"),
-            (TRACK, "game:semver/1", "no tag"),
+            (TRACK, "game:semver/x", "'semver/x', which nobody can follow: after semver/ comes"),
+            (TRACK, "game:sha256/1", "there are the rules prefix/ and semver/"),
             (TRACK, long.as_str(), "no tag"),
             ("pushboat:track:", "game:v1", "names no container"),
         ] {
@@ -215,7 +246,7 @@ mod tests {
     fn the_tag_of_a_released_image_names_its_digest() {
         let digest: Digest = format!("sha256:{}", "0123456789abcdef".repeat(4)).parse().unwrap();
         assert_eq!(deployed_tag(&digest), "deployed-0123456789ab");
-        assert!(is_deployed_tag(&deployed_tag(&digest)) && is_image_tag(&deployed_tag(&digest)));
+        assert!(is_deployed_tag(&deployed_tag(&digest)) && crate::rule::is_image_tag(&deployed_tag(&digest)));
     }
 
     #[test]

@@ -9,8 +9,10 @@
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use crate::model::{Digest, Image, Outcome, Rollout, RolloutState, Service, ServiceStatus, Tags};
+use crate::model::{Digest, Outcome, Rollout, RolloutState, Service, ServiceStatus, Tags};
 use crate::policy::{self, Track};
+use crate::preflight::Unfit;
+use crate::rule::{Choice, How, Rule};
 use crate::task_definition::{EditError, NOTED, TaskDefinition};
 
 /// An invocation that overlaps with the one that wrote a rejection may have read the service before it. It lasts a
@@ -26,10 +28,26 @@ pub struct Candidate {
     pub digest: Digest,
     /// `<repository>:<tag>`, for people.
     pub tagged: String,
+    /// How the tag was chosen.
+    pub how: How,
     /// The image the container definition names now.
     pub replaces: String,
     /// The image has its own tag in the registry already, so that it stays while it is in use.
     pub is_kept: bool,
+}
+
+impl Candidate {
+    /// The tag, and how it was chosen where a rule had the choice.
+    pub fn named(&self) -> String {
+        named(&self.tagged, &self.how)
+    }
+}
+
+fn named(tagged: &str, how: &How) -> String {
+    match how {
+        How::ByName => tagged.to_owned(),
+        How::Newest { .. } => format!("{tagged} ({how})"),
+    }
 }
 
 /// Why a service stays as it is. The text is what log, API and command show.
@@ -45,6 +63,19 @@ pub enum Keep {
     NoRepository(String),
     #[error("the repository has no image {0}")]
     NoImage(String),
+    #[error("no image of the repository '{repository}' has a tag that fits {rule}")]
+    NoneFits { repository: String, rule: Rule },
+    #[error(
+        "the repository '{repository}' has more tagged images than the {listed} that are listed, so nobody can tell \
+         which is the newest of {rule}: let a lifecycle policy expire old ones, or follow one tag"
+    )]
+    TooManyImages { repository: String, rule: Rule, listed: usize },
+    #[error("{tagged} is {what}, which is never deployed")]
+    NotAnImage { tagged: String, what: String },
+    #[error("{tagged} is {digest}, which cannot run here: {why}")]
+    Unfit { tagged: String, digest: Digest, why: Unfit },
+    #[error("ECS would not take a new revision: {0}")]
+    UnfitDocument(Unfit),
     #[error(transparent)]
     NoContainer(#[from] EditError),
     #[error(
@@ -144,10 +175,10 @@ pub fn candidate(
     track: &Track,
     definition: &TaskDefinition,
     repository_uri: &str,
-    image: Option<&Image>,
+    choice: Result<Choice, Keep>,
 ) -> Result<Candidate, Verdict> {
-    let tagged = format!("{}:{}", track.repository, track.tag);
-    let image = image.ok_or_else(|| Keep::NoImage(tagged.clone()))?;
+    let Choice { image, tag, how } = choice?;
+    let tagged = format!("{}:{tag}", track.repository);
     let (container, current) = definition.container(track.container.as_deref(), &track.repository)?;
     if track.container.is_none() && current.name != repository_uri {
         return Err(Verdict::Keep(Keep::ForeignRegistry {
@@ -158,9 +189,10 @@ pub fn candidate(
     }
     let digest = image.digest.clone();
     if current.name == repository_uri && current.digest.as_ref() == Some(&digest) {
-        return Err(at_it_already(service, container, tagged, digest));
+        return Err(at_it_already(service, container, tagged, how, digest));
     }
     if let Some(why) = policy::rejection(&service.tags, &digest) {
+        let tagged = named(&tagged, &how);
         return Err(Verdict::Keep(Keep::Rejected { tagged, digest, why: why.to_owned() }));
     }
     Ok(Candidate {
@@ -168,6 +200,7 @@ pub fn candidate(
         image: format!("{repository_uri}@{digest}"),
         digest,
         tagged,
+        how,
         replaces: current.to_string(),
         is_kept: image.tags.iter().any(|tag| policy::is_deployed_tag(tag)),
     })
@@ -175,7 +208,7 @@ pub fn candidate(
 
 /// The service is at the digest already. Where its roll-out has failed and stays, the digest is rejected all the
 /// same: it must not come back once the service has moved on.
-fn at_it_already(service: &Service, container: &str, tagged: String, digest: Digest) -> Verdict {
+fn at_it_already(service: &Service, container: &str, tagged: String, how: How, digest: Digest) -> Verdict {
     let standing = standing(service);
     let failed = service.primary.as_ref().filter(|_| standing == Standing::FailedInPlace);
     match failed {
@@ -186,7 +219,7 @@ fn at_it_already(service: &Service, container: &str, tagged: String, digest: Dig
             why: primary.reason.clone(),
             failed_revision_arn: service.task_definition_arn.clone(),
         }),
-        _ => Verdict::Keep(Keep::Current { tagged, digest, standing }),
+        _ => Verdict::Keep(Keep::Current { tagged: named(&tagged, &how), digest, standing }),
     }
 }
 
@@ -255,7 +288,9 @@ pub fn judge(candidate: Candidate, precedent: Precedent<'_>, noted: Noted) -> Ve
     let Candidate { container, tagged, digest, .. } = &candidate;
     let (tagged, digest) = (tagged.clone(), digest.clone());
     match (precedent, noted) {
-        (Precedent::Runs(standing), _) => Verdict::Keep(Keep::Current { tagged, digest, standing }),
+        (Precedent::Runs(standing), _) => {
+            Verdict::Keep(Keep::Current { tagged: candidate.named(), digest, standing })
+        }
         (Precedent::Failed(failed), Noted::Never) => Verdict::Reject(Rejection {
             container: container.clone(),
             digest,
@@ -264,7 +299,7 @@ pub fn judge(candidate: Candidate, precedent: Precedent<'_>, noted: Noted) -> Ve
             failed_revision_arn: failed.task_definition_arn.clone(),
         }),
         (Precedent::Failed(failed), Noted::JustNow) => {
-            Verdict::Keep(Keep::Rejected { tagged, digest, why: failed.reason.clone() })
+            Verdict::Keep(Keep::Rejected { tagged: candidate.named(), digest, why: failed.reason.clone() })
         }
         (Precedent::Failed(_), Noted::LongAgo) | (Precedent::None, _) => {
             Verdict::Release(Box::new(candidate))

@@ -77,7 +77,7 @@ async fn every_service_that_was_handed_over_is_shown() {
         json!({"digest": format!("sha256:{}", "b".repeat(64)), "why": "tasks failed"})
     );
     assert_eq!((&web["targets"], &web["trouble"]), (&Value::Null, &json!([])));
-    assert!(services[0]["trouble"][0].as_str().unwrap().contains("not <repository>:<tag>"), "{body}");
+    assert!(services[0]["trouble"][0].as_str().unwrap().contains("not <repository>:<rule>"), "{body}");
     // No service here has a scalable target, whether or not the stand-in can say so.
     let decided_by = web["capacity"]["decided_by"].as_str().unwrap();
     assert!(["nobody", "unknown"].contains(&decided_by), "{}", web["capacity"]);

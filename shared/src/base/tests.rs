@@ -24,7 +24,11 @@ fn revision(number: u32, containers: &[(&str, &str)]) -> TaskDefinition {
 }
 
 fn track(container: Option<&str>) -> Track {
-    Track { container: container.map(str::to_owned), repository: "game".into(), tag: "main".into() }
+    Track {
+        container: container.map(str::to_owned),
+        repository: "game".into(),
+        rule: "main".parse().unwrap(),
+    }
 }
 
 fn running(
@@ -90,6 +94,7 @@ fn a_candidate_goes_before_what_runs() {
         image: pinned('b'),
         digest: digest('b'),
         tagged: "game:main".into(),
+        how: crate::rule::How::ByName,
         replaces: pinned('a'),
         is_kept: true,
     };

@@ -9,6 +9,7 @@ use crate::cloud::{Answer, Cloud, Reference};
 use crate::decision::{Action, Decision};
 use crate::model::{Service, Tags, TargetHealth};
 use crate::policy;
+use crate::preflight;
 use crate::release::{Keep, Rejection};
 use crate::task_definition::{BASE, NOTED, TaskDefinition, family_and_number, revision_name};
 
@@ -32,6 +33,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         document: Map<String, Value>,
         candidates: &[Found<'_>],
     ) -> Answer<Looked> {
+        if let Err(unfit) = preflight::document(&service.arn, &document) {
+            self.kept(service, Keep::UnfitDocument(unfit));
+            return Ok(Looked::Done);
+        }
         let not_kept = self.keep_images(candidates).await?;
         // The template's own revision will do where it has the right images. A mark means that it was tried as it is.
         let is_base = base.arn != revisions.own.arn
@@ -260,7 +265,8 @@ fn reasons(revisions: &Revisions, base: &TaskDefinition, candidates: &[Found<'_>
         let tagged: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.tagged.as_str()).collect();
         let from: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.replaces.as_str()).collect();
         let (tagged, from) = (tagged.join(" and "), from.join(" and "));
-        reasons.push(format!("{tagged} means another image now; the service ran {from}"));
+        let named: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.named()).collect();
+        reasons.push(format!("{} means another image now; the service ran {from}", named.join(" and ")));
         what.push(tagged);
     }
     if base.arn != revisions.own.arn {

@@ -3,7 +3,7 @@
 
 use super::{Looked, Watch};
 use crate::base::{self, Revisions, Template};
-use crate::cloud::{Answer, Cloud, Reference};
+use crate::cloud::{Answer, Cloud};
 use crate::decision::Decision;
 use crate::hint::Hint;
 use crate::model::{Rollout, Service};
@@ -42,6 +42,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 Verdict::Release(candidate) => candidates.push((track, *candidate)),
             }
         }
+        let candidates = self.fit_to_run(service, &revisions.own, &template, candidates).await?;
         match template {
             Template::Waits(revision) if candidates.is_empty() => {
                 self.kept(service, Keep::RollingBack { revision: revision.name().to_owned() });
@@ -172,8 +173,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let Some(uri) = self.cloud.repository_uri(&track.repository).await? else {
             return Ok(Verdict::Keep(Keep::NoRepository(track.repository.clone())));
         };
-        let image = self.cloud.image(&track.repository, &Reference::Tag(track.tag.clone())).await?;
-        let candidate = match release::candidate(service, track, definition, &uri, image.as_ref()) {
+        let choice = self.choose_image(track).await?;
+        let candidate = match release::candidate(service, track, definition, &uri, choice) {
             Ok(candidate) => candidate,
             Err(Verdict::Reject(rejection)) => {
                 let history = history.read(self.cloud, service).await?;

@@ -3,9 +3,12 @@
 //! Writes are absolute and few: one RegisterTaskDefinition and one UpdateService for a release, tags for a
 //! rejection, one RegisterTaskDefinition after a failure. Nothing is remembered between calls.
 //!
-//! Here is the walk; `look` is one look at one service, `act` what is written, `say` how it is told.
+//! Here is the walk; `look` is one look at one service, `image` which image it should run and whether it can, `act` what
+//! is written, `say` how it is told, `known` what one walk need not ask twice.
 
 mod act;
+mod image;
+mod known;
 mod look;
 mod say;
 
@@ -17,6 +20,7 @@ use crate::hint::Hint;
 use crate::model::{Service, ServiceName};
 use crate::policy::{self, Track};
 use crate::release::Keep;
+use known::Known;
 
 /// How often one call looks at a service again after its own write. A tag that moves faster than this is the
 /// next hint's or the sweep's.
@@ -45,7 +49,8 @@ pub async fn follow<C: Cloud>(
     hint: &Hint,
     log: &mut impl FnMut(Decision),
 ) -> Result<(), Unfinished> {
-    let mut watch = Watch { cloud, scope, hint, log, looked_at: 0, failures: Vec::new() };
+    let mut watch =
+        Watch { cloud, scope, hint, log, looked_at: 0, failures: Vec::new(), known: Known::default() };
     match hint {
         Hint::Image { repository, .. } if !scope.repositories.contains(repository) => {
             watch.say(Action::Ignored, Keep::RepositoryNotAllowed(repository.clone()));
@@ -75,6 +80,7 @@ struct Watch<'a, C, L> {
     log: &'a mut L,
     looked_at: usize,
     failures: Vec<CloudError>,
+    known: Known,
 }
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
@@ -142,6 +148,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 return;
             }
             // Whoever writes last must have seen the newest state.
+            self.known.look_again(tracks);
             service = match self.cloud.service(&name).await {
                 Ok(Some(again)) => again,
                 Ok(None) => return self.about(&name, Action::Kept, "the service is gone"),

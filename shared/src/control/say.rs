@@ -12,7 +12,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     pub(super) fn kept(&mut self, service: &Service, keep: Keep) {
         let mut decision = self.decision(&service.name, Action::Kept, &keep);
         match keep {
-            Keep::Current { digest, .. } | Keep::Rejected { digest, .. } => {
+            Keep::Current { digest, .. } | Keep::Rejected { digest, .. } | Keep::Unfit { digest, .. } => {
                 decision.digest = Some(digest.to_string());
             }
             Keep::PassedOver { revision, .. }

@@ -21,7 +21,7 @@ fn service() -> Service {
         pending_count: 1,
         task_definition_arn: arn.into(),
         tags: Tags::from([
-            ("pushboat:track".into(), "game:main".into()),
+            ("pushboat:track".into(), "game:semver/1.4+pre".into()),
             (format!("pushboat:rejected:{}", hex()), "2026-11-21T08:00:00Z tasks failed".into()),
         ]),
         primary: Some(Deployment {
@@ -80,7 +80,7 @@ fn a_service_is_shown_with_what_it_runs_and_what_it_must_not() {
             "running_count": 3,
             "pending_count": 1,
             "rollout": {"state": "IN_PROGRESS", "reason": "ECS deployment d in progress."},
-            "tracks": [{"container": null, "repository": "game", "tag": "main"}],
+            "tracks": [{"container": null, "repository": "game", "rule": "semver/1.4+pre"}],
             "rejected": [{
                 "digest": format!("sha256:{}", hex()), "why": "2026-11-21T08:00:00Z tasks failed",
             }],
@@ -119,7 +119,7 @@ fn what_keeps_pushboat_away_is_trouble() {
     let draining = Service { status: ServiceStatus::Draining, ..service() };
     let express = Service { managed_by_ecs: true, ..service() };
     for (service, says) in
-        [(unreadable, "not <repository>:<tag>"), (draining, "DRAINING"), (express, "Express")]
+        [(unreadable, "not <repository>:<rule>"), (draining, "DRAINING"), (express, "Express")]
     {
         assert!(is_handed_over(&service));
         let found = shown(&service, &Ok(definition(&format!("{URI}:main"))), &healthy());

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{Deployment, RolloutImage, ServiceName, Tags};
+use crate::model::{Deployment, Image, ImageKind, RolloutImage, ServiceName, Tags};
 
 const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
 
@@ -30,7 +30,11 @@ fn service() -> Service {
 }
 
 fn track(container: Option<&str>) -> Track {
-    Track { container: container.map(str::to_owned), repository: "game".into(), tag: "main".into() }
+    Track {
+        container: container.map(str::to_owned),
+        repository: "game".into(),
+        rule: Rule::Tag("main".into()),
+    }
 }
 
 fn definition(image: &str) -> TaskDefinition {
@@ -40,7 +44,13 @@ fn definition(image: &str) -> TaskDefinition {
 }
 
 fn image(letter: char) -> Image {
-    Image { repository: "game".into(), digest: digest(letter), tags: vec!["main".into()], pushed_at: None }
+    Image {
+        repository: "game".into(),
+        digest: digest(letter),
+        tags: vec!["main".into()],
+        pushed_at: None,
+        kind: ImageKind::Image,
+    }
 }
 
 fn rollout(arn: &str, definition: &str, outcome: Outcome, image: &str) -> Rollout {
@@ -50,7 +60,12 @@ fn rollout(arn: &str, definition: &str, outcome: Outcome, image: &str) -> Rollou
 }
 
 fn decide(service: &Service, runs: &str, tag_means: Option<char>) -> Result<Candidate, Verdict> {
-    candidate(service, &track(None), &definition(runs), URI, tag_means.map(image).as_ref())
+    candidate(service, &track(None), &definition(runs), URI, chosen(tag_means))
+}
+
+fn chosen(tag_means: Option<char>) -> Result<Choice, Keep> {
+    let image = tag_means.map(image).ok_or(Keep::NoImage("game:main".into()))?;
+    Ok(Choice { image, tag: "main".into(), how: How::ByName })
 }
 
 fn settle(service: &Service, candidate: Candidate, history: &[Rollout], noted: Noted) -> Verdict {
@@ -134,8 +149,14 @@ fn an_image_with_a_tag_of_its_own_is_kept_already() {
     {
         let tags = tags.into_iter().map(str::to_owned).collect();
         let image = Image { tags, ..image('b') };
-        let found =
-            candidate(&service(), &track(None), &definition(&pinned('a')), URI, Some(&image)).unwrap();
+        let found = candidate(
+            &service(),
+            &track(None),
+            &definition(&pinned('a')),
+            URI,
+            Ok(Choice { image, tag: "main".into(), how: How::ByName }),
+        )
+        .unwrap();
         assert_eq!(found.is_kept, kept);
     }
 }
@@ -170,9 +191,9 @@ fn each_reason_to_keep_is_said_in_words() {
 #[test]
 fn a_named_container_is_replaced_whatever_it_ran() {
     let runs = definition("public.ecr.aws/nginx/nginx:stable");
-    let found = candidate(&service(), &track(Some("web")), &runs, URI, Some(&image('b'))).unwrap();
+    let found = candidate(&service(), &track(Some("web")), &runs, URI, chosen(Some('b'))).unwrap();
     assert_eq!(found.image, pinned('b'));
-    let missing = candidate(&service(), &track(Some("db")), &runs, URI, Some(&image('b')));
+    let missing = candidate(&service(), &track(Some("db")), &runs, URI, chosen(Some('b')));
     assert!(kept(missing).to_string().contains("no container named 'db'"));
 }
 

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::cloud::{Answer, Cloud, CloudError, Reference, Trouble};
+use crate::cloud::{Answer, Cloud, CloudError, Listing, Reference, Trouble};
 use crate::model::{
-    Deployment, Digest, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName,
-    ServiceStatus, Tags, TargetHealth,
+    Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Rollout, RolloutImage, RolloutState, Service,
+    ServiceName, ServiceStatus, Tags, TargetHealth,
 };
+use crate::scan::Scan;
 use crate::task_definition::{TEMPLATE, TaskDefinition, family_and_number};
 
 pub(super) const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
@@ -22,6 +23,13 @@ pub(super) struct Fake {
     pub(super) images: RefCell<BTreeMap<String, Digest>>,
     /// Digest and tag of every image that was kept.
     pub(super) kept: RefCell<BTreeMap<String, String>>,
+    /// Those that are no plain images of one platform.
+    pub(super) manifests: RefCell<BTreeMap<Digest, Value>>,
+    pub(super) configs: RefCell<BTreeMap<Digest, Value>>,
+    pub(super) scans: RefCell<BTreeMap<Digest, Scan>>,
+    pub(super) kinds: RefCell<BTreeMap<Digest, ImageKind>>,
+    /// More images than are listed.
+    pub(super) too_many: Cell<bool>,
     /// Newest first.
     pub(super) rollouts: RefCell<Vec<Rollout>>,
     pub(super) writes: RefCell<Vec<String>>,
@@ -264,9 +272,42 @@ impl Cloud for Fake {
         Ok(digest.map(|digest| Image {
             repository: repository.into(),
             tags: self.kept.borrow().get(digest.as_str()).cloned().into_iter().collect(),
+            kind: self.kinds.borrow().get(&digest).cloned().unwrap_or_default(),
             digest,
             pushed_at: None,
         }))
+    }
+
+    async fn tagged_images(&self, repository: &str) -> Answer<Listing> {
+        self.check("DescribeImages of all")?;
+        let images = self.images.borrow();
+        let image = |(tagged, digest): (&String, &Digest)| {
+            let tag = tagged.strip_prefix(repository)?.strip_prefix(':')?.to_owned();
+            let kind = self.kinds.borrow().get(digest).cloned().unwrap_or_default();
+            let kept = self.kept.borrow().get(digest.as_str()).cloned();
+            let tags = [tag].into_iter().chain(kept).collect();
+            Some(Image { repository: repository.into(), digest: digest.clone(), tags, pushed_at: None, kind })
+        };
+        Ok(Listing { images: images.iter().filter_map(image).collect(), is_complete: !self.too_many.get() })
+    }
+
+    async fn manifest(&self, _: &str, digest: &Digest) -> Answer<Option<Value>> {
+        self.check("BatchGetImage")?;
+        if !self.images.borrow().values().any(|known| known == digest) {
+            return Ok(None);
+        }
+        let plain = json!({"mediaType": MANIFESTS[1], "layers": []});
+        Ok(Some(self.manifests.borrow().get(digest).cloned().unwrap_or(plain)))
+    }
+
+    async fn image_config(&self, _: &str, config: &Digest) -> Answer<Option<Value>> {
+        self.check("GetDownloadUrlForLayer")?;
+        Ok(self.configs.borrow().get(config).cloned())
+    }
+
+    async fn scan(&self, _: &str, digest: &Digest) -> Answer<Scan> {
+        self.check("DescribeImageScanFindings")?;
+        Ok(self.scans.borrow().get(digest).cloned().unwrap_or(Scan::Never))
     }
 
     async fn keep_image(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {

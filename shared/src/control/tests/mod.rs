@@ -1,5 +1,6 @@
 //! The four steps against a small cloud in memory.
 
+mod choosing;
 mod fake;
 mod keeping;
 mod restoring;
@@ -151,6 +152,7 @@ async fn only_rejections_of_digests_that_are_gone_make_room() {
         log: &mut log,
         looked_at: 0,
         failures: Vec::new(),
+        known: Known::default(),
     };
     let service = cloud.services.borrow()[0].clone();
     watch.make_room(&service).await.unwrap();
@@ -202,6 +204,7 @@ async fn trouble_ends_in_a_reason_and_in_an_error_only_where_a_retry_helps() {
         "DescribeTaskDefinition",
         "DescribeImages",
         "ListServiceDeployments",
+        "BatchGetImage",
         "RegisterTaskDefinition",
     ] {
         for (trouble, again) in [
@@ -243,7 +246,7 @@ async fn what_is_not_allowed_is_not_looked_at() {
     let (decisions, _) = follow_all(&cloud, &Hint::Everything).await;
     assert_eq!(actions(&decisions), [Action::Kept; 3]);
     assert!(decisions[1].reason.contains("'secret' is not one"));
-    assert!(decisions[2].reason.contains("not <repository>:<tag>"));
+    assert!(decisions[2].reason.contains("not <repository>:<rule>"));
     let (decisions, _) = follow_all(&cloud, &Hint::Service(name("none"))).await;
     assert_eq!(decisions[0].reason, "there is no such service");
 }
