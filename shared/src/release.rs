@@ -73,9 +73,9 @@ pub enum Keep {
     #[error("{tagged} is {what}, which is never deployed")]
     NotAnImage { tagged: String, what: String },
     #[error("{tagged} is {digest}, which cannot run here: {why}")]
-    Unfit { tagged: String, digest: Digest, why: Unfit },
+    Unfit { tagged: String, digest: Digest, why: Box<Unfit> },
     #[error("ECS would not take a new revision: {0}")]
-    UnfitDocument(Unfit),
+    UnfitDocument(Box<Unfit>),
     #[error(transparent)]
     NoContainer(#[from] EditError),
     #[error(

@@ -1,6 +1,7 @@
 //! The SDK's clients, set up from the environment alone: what Lambda provides, and `AWS_ENDPOINT_URL` where the
 //! endpoint is another one. No profile, no metadata service, no file is looked for, because each costs start-up.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +14,11 @@ use aws_sdk_ecs::config::{SharedAsyncSleep, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use pushboat::Timestamp;
 use pushboat::control::Scope;
+use pushboat::model::Digest;
+use serde_json::Value;
 use thiserror::Error;
 
+use crate::presigned::Downloader;
 use crate::raw::Clock;
 
 /// What a function is told by its environment.
@@ -61,6 +65,30 @@ pub struct Aws {
     pub(crate) clock: Clock,
     /// Repository and its URI: it never changes while the repository exists, so a warm function asks once.
     pub(crate) repository_uris: Arc<Mutex<Vec<(String, String)>>>,
+    pub(crate) manifests: Manifests,
+    pub(crate) downloader: Downloader,
+}
+
+/// Manifests and configurations by repository and digest, the latest few.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Manifests(Arc<Mutex<VecDeque<(Content, Value)>>>);
+
+type Content = (String, Digest);
+
+impl Manifests {
+    pub(crate) fn find(&self, key: &Content) -> Option<Value> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(it, _)| it == key).map(|(_, content)| content.clone())
+    }
+
+    pub(crate) fn remember(&self, key: Content, content: Value, at_most: usize) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(it, _)| *it != key);
+        known.push_back((key, content));
+        while known.len() > at_most {
+            known.pop_front();
+        }
+    }
 }
 
 impl Aws {
@@ -115,6 +143,8 @@ impl Aws {
             ),
             clock,
             repository_uris: Arc::default(),
+            manifests: Manifests::default(),
+            downloader: Downloader::default(),
         }
     }
 

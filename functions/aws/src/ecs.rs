@@ -2,11 +2,12 @@
 
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
-use pushboat::cloud::{Answer, Cloud, Reference};
+use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::model::{
     Deployment, Digest, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName,
     ServiceStatus, Tags, TargetHealth,
 };
+use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
 use serde_json::{Map, Value, json};
 
@@ -76,6 +77,22 @@ impl Cloud for Aws {
 
     async fn image(&self, repository: &str, reference: &Reference) -> Answer<Option<Image>> {
         self.find_image(repository, reference).await
+    }
+
+    async fn tagged_images(&self, repository: &str) -> Answer<Listing> {
+        self.list_tagged_images(repository).await
+    }
+
+    async fn manifest(&self, repository: &str, digest: &Digest) -> Answer<Option<Value>> {
+        self.find_manifest(repository, digest).await
+    }
+
+    async fn image_config(&self, repository: &str, config: &Digest) -> Answer<Option<Value>> {
+        self.find_config(repository, config).await
+    }
+
+    async fn scan(&self, repository: &str, digest: &Digest) -> Answer<Scan> {
+        self.find_scan(repository, digest).await
     }
 
     async fn keep_image(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {

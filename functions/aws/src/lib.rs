@@ -7,7 +7,7 @@
 //! | `raw` | the JSON itself, past the SDK's types: bodies, and the `Date` of answers |
 //! | `error` | which trouble an SDK error is |
 //! | `event` | what a function is sent, as a hint or as a reason to ignore it |
-//! | `presigned` | an answer put where a presigned URL says |
+//! | `presigned` | an answer put where a presigned URL says, a blob read from one |
 //! | `function` | one invocation: event to hint to decisions, one log line each |
 //!
 //! This is the only place that knows the AWS SDK. It does not know which AWS it talks to.

@@ -1,8 +1,9 @@
-//! An answer put where a presigned URL says, with the HTTP client that the SDK brings.
+//! An answer put where a presigned URL says, and a small blob read from one, with the HTTP client that the SDK brings.
 //!
 //! Such a URL is a credential: it reaches no log and no error text.
 
 use std::error::Error as StdError;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -13,6 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use thiserror::Error;
 
 use crate::error::chain;
@@ -21,6 +23,8 @@ const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const CONNECT: Duration = Duration::from_secs(2);
 const READ: Duration = Duration::from_secs(4);
+/// Of what is read; a configuration has a few kilobytes.
+const LARGEST_BLOB: u64 = 1 << 20;
 
 #[derive(Debug, Error)]
 pub enum PutError {
@@ -37,14 +41,37 @@ pub struct Uploader(SharedHttpConnector);
 
 impl Default for Uploader {
     fn default() -> Uploader {
-        let timeouts: HttpConnectorSettings =
-            HttpConnectorSettingsBuilder::new().connect_timeout(CONNECT).read_timeout(READ).build();
-        let connector = Connector::builder()
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .connector_settings(timeouts)
-            .sleep_impl(TokioSleep::new())
-            .build();
-        Uploader(SharedHttpConnector::new(connector))
+        Uploader(connector())
+    }
+}
+
+fn connector() -> SharedHttpConnector {
+    let timeouts: HttpConnectorSettings =
+        HttpConnectorSettingsBuilder::new().connect_timeout(CONNECT).read_timeout(READ).build();
+    let connector = Connector::builder()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .connector_settings(timeouts)
+        .sleep_impl(TokioSleep::new())
+        .build();
+    SharedHttpConnector::new(connector)
+}
+
+/// Made when it is first needed: most invocations never read a blob.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Downloader(Arc<OnceLock<SharedHttpConnector>>);
+
+impl Downloader {
+    /// What is there, if it can be had at the first try and is small.
+    pub(crate) async fn get(&self, url: &str) -> Option<Vec<u8>> {
+        let mut request = HttpRequest::new(SdkBody::empty());
+        request.set_uri(url).ok()?;
+        let answer = self.0.get_or_init(connector).call(request).await.ok()?;
+        let length = answer.headers().get("content-length").and_then(|length| length.parse::<u64>().ok());
+        if !answer.status().is_success() || length.is_none_or(|length| length > LARGEST_BLOB) {
+            return None;
+        }
+        let body = ByteStream::new(answer.into_body()).collect().await.ok()?;
+        Some(body.to_vec())
     }
 }
 

@@ -4,6 +4,7 @@ mod images;
 mod input;
 mod layers;
 mod repositories;
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -55,7 +56,8 @@ async fn carry_out(
         "BatchGetImage" => images::get(registry, body),
         "PutImage" => images::put(registry, body).await,
         "BatchDeleteImage" => images::delete(registry, body),
-        "DescribeImageScanFindings" => images::scan_findings(registry, body),
+        "DescribeImageScanFindings" => scan::findings(registry, body),
+        "UpdateImageStorageClass" => scan::update_storage_class(registry, body),
         "BatchCheckLayerAvailability" => layers::availability(registry, body),
         "GetDownloadUrlForLayer" => layers::download_url(registry, endpoint, body),
         "InitiateLayerUpload" => layers::start_upload(registry, body),

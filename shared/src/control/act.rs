@@ -34,7 +34,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         candidates: &[Found<'_>],
     ) -> Answer<Looked> {
         if let Err(unfit) = preflight::document(&service.arn, &document) {
-            self.kept(service, Keep::UnfitDocument(unfit));
+            self.kept(service, Keep::UnfitDocument(Box::new(unfit)));
             return Ok(Looked::Done);
         }
         let not_kept = self.keep_images(candidates).await?;

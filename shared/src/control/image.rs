@@ -63,7 +63,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let Candidate { digest, .. } = candidate;
         let unfit = |why| {
             let (tagged, digest) = (candidate.named(), digest.clone());
-            Ok(Err(Keep::Unfit { tagged, digest, why }))
+            Ok(Err(Keep::Unfit { tagged, digest, why: Box::new(why) }))
         };
         if let Err(why) = preflight::registry(&service.arn, &candidate.image) {
             return unfit(why);

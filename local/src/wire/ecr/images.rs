@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::input::{
     Failure, ImageId, account, failure, image_id, invalid, paged, read, repository, repository_name,
 };
-use super::{epoch_seconds, server_error};
+use super::{epoch_seconds, scan, server_error};
 use crate::registry::{Digest, ManifestRefusal, Push, Registry};
 use crate::world::Refusal;
-use crate::world::ecr::{Image, Repeat};
+use crate::world::ecr::{Image, ImageStatus, Repeat};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +27,19 @@ struct Chosen {
 struct Filter {
     #[serde(default)]
     tag_status: TagStatus,
+    #[serde(default)]
+    image_status: StatusFilter,
+}
+
+/// What is in the archive is not described unless it is asked for.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum StatusFilter {
+    #[default]
+    Active,
+    Archived,
+    Activating,
+    Any,
 }
 
 #[derive(Default, Deserialize)]
@@ -40,6 +53,16 @@ enum TagStatus {
 
 impl Filter {
     fn takes(&self, image: &Image) -> bool {
+        let status = match self.image_status {
+            StatusFilter::Active => image.status == ImageStatus::Active,
+            StatusFilter::Archived => image.status == ImageStatus::Archived,
+            StatusFilter::Activating => false,
+            StatusFilter::Any => true,
+        };
+        status && self.takes_tags_of(image)
+    }
+
+    fn takes_tags_of(&self, image: &Image) -> bool {
         match self.tag_status {
             TagStatus::Tagged => !image.tags.is_empty(),
             TagStatus::Untagged => image.tags.is_empty(),
@@ -99,7 +122,7 @@ fn detail(image: &Image, repository: &str, account: &str) -> Value {
         "imageSizeInBytes": image.size_bytes,
         "imagePushedAt": epoch_seconds(image.pushed_at),
         "imageManifestMediaType": image.media_type,
-        "imageStatus": "ACTIVE",
+        "imageStatus": image.status.as_str(),
     });
     if !image.tags.is_empty() {
         detail["imageTags"] = json!(image.tags);
@@ -110,6 +133,10 @@ fn detail(image: &Image, repository: &str, account: &str) -> Value {
     if let Some(subject) = &image.subject {
         detail["subjectManifestDigest"] = json!(subject);
     }
+    if let Some(scan) = &image.scan {
+        detail["imageScanStatus"] = scan::status(scan);
+        detail["imageScanFindingsSummary"] = scan::summary(scan);
+    }
     detail
 }
 
@@ -118,6 +145,9 @@ pub(super) fn get(registry: &Registry, body: &Value) -> Result<Value, Refusal> {
     let chosen = some_ids(body)?;
     let account = account(registry);
     let accepted = |image: &Image| -> Result<(), Failure> {
+        if image.status == ImageStatus::Archived {
+            return Err(("ImageInaccessible", "The image is in the archive".to_owned()));
+        }
         let types = &chosen.accepted_media_types;
         if types.is_empty() || types.contains(&image.media_type) {
             return Ok(());
@@ -239,29 +269,4 @@ fn some_ids(body: &Value) -> Result<Chosen, Refusal> {
     } else {
         Err(invalid("imageIds", "must have between 1 and 100 members"))
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Scanned {
-    image_id: ImageId,
-}
-
-/// Nothing is ever scanned here.
-pub(super) fn scan_findings(registry: &Registry, body: &Value) -> Result<Value, Refusal> {
-    let repository = repository(registry, body)?;
-    let Scanned { image_id } = read(body)?;
-    let account = account(registry);
-    if image_id.find(&repository).is_err() {
-        return Err(image_id.not_found(&repository.name, &account));
-    }
-    Err(Refusal::new(
-        "ScanNotFoundException",
-        format!(
-            "Image scan does not exist for the image with '{}' in the repository with name '{}' in the registry \
-             with id '{account}'",
-            image_id.in_words(),
-            repository.name
-        ),
-    ))
 }

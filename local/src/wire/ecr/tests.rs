@@ -174,6 +174,16 @@ async fn what_is_not_there_is_refused_in_ecrs_words() {
         ("BatchGetImage", json!({"imageIds": []}), "InvalidParameterException"),
         ("DescribeImageScanFindings", json!({"imageId": {"imageTag": "v9"}}), "ImageNotFoundException"),
         ("DescribeImageScanFindings", json!({"imageId": {"imageTag": "v1"}}), "ScanNotFoundException"),
+        (
+            "UpdateImageStorageClass",
+            json!({"imageId": {"imageTag": "v9"}, "targetStorageClass": "ARCHIVE"}),
+            "ImageNotFoundException",
+        ),
+        (
+            "UpdateImageStorageClass",
+            json!({"imageId": {"imageTag": "v1"}, "targetStorageClass": "CELLAR"}),
+            "InvalidParameterException",
+        ),
         ("CreateRepository", json!({"imageTagMutability": "SOMETIMES"}), "InvalidParameterException"),
         ("ListTagsForResource", json!({"resourceArn": "arn:aws:s3:::x"}), "InvalidParameterException"),
         ("GetDownloadUrlForLayer", json!({"layerDigest": amd}), "LayersNotFoundException"),
@@ -182,6 +192,56 @@ async fn what_is_not_there_is_refused_in_ecrs_words() {
         let refusal = try_call(registry, operation, body).await.unwrap_err();
         assert_eq!(refusal.0, code, "{operation}");
     }
+}
+
+#[tokio::test]
+async fn a_scan_that_was_declared_is_told() {
+    let (place, [amd, ..]) = filled().await;
+    let registry = &place.registry;
+    let declare = |status: &str, counts: &[(&str, u32)]| {
+        registry.hub.with(|world| world.declare_scan(REPOSITORY, &amd, status, counts)).unwrap();
+    };
+    declare("COMPLETE", &[("HIGH", 2), ("UNDEFINED", 1)]);
+    let ask = json!({"imageId": {"imageTag": "v1"}});
+    let found = call(registry, "DescribeImageScanFindings", ask.clone()).await;
+    assert_eq!(found["imageId"], json!({"imageDigest": amd, "imageTag": "v1"}));
+    assert_eq!(found["imageScanStatus"]["status"], "COMPLETE");
+    assert_eq!(found["imageScanFindings"]["findingSeverityCounts"], json!({"HIGH": 2, "UNDEFINED": 1}));
+    let described = call(registry, "DescribeImages", json!({"imageIds": [{"imageTag": "v1"}]})).await;
+    assert_eq!(described["imageDetails"][0]["imageScanFindingsSummary"]["findingSeverityCounts"]["HIGH"], 2);
+    declare("PENDING", &[]);
+    let found = call(registry, "DescribeImageScanFindings", ask).await;
+    assert_eq!(found["imageScanStatus"]["status"], "PENDING");
+    let nothing = registry.hub.with(|world| world.declare_scan(REPOSITORY, "sha256:0", "COMPLETE", &[]));
+    assert_eq!(nothing.unwrap_err().code, "ImageNotFoundException");
+}
+
+#[tokio::test]
+async fn what_is_archived_is_described_only_where_it_is_asked_for() {
+    let (place, [amd, ..]) = filled().await;
+    let registry = &place.registry;
+    let id = json!({"imageTag": "v1"});
+    let archive = |class: &str| json!({"imageId": id, "targetStorageClass": class});
+    let answer = call(registry, "UpdateImageStorageClass", archive("ARCHIVE")).await;
+    assert_eq!(answer["imageId"], json!({"imageDigest": amd, "imageTag": "v1"}), "{answer}");
+    assert_eq!(answer["imageStatus"], "ARCHIVED");
+    for (filter, expected) in [
+        (json!({}), 2),
+        (json!({"imageStatus": "ACTIVE"}), 2),
+        (json!({"imageStatus": "ARCHIVED"}), 1),
+        (json!({"imageStatus": "ACTIVATING"}), 0),
+        (json!({"imageStatus": "ANY"}), 3),
+        (json!({"imageStatus": "ANY", "tagStatus": "TAGGED"}), 2),
+    ] {
+        let described = call(registry, "DescribeImages", json!({"filter": filter})).await;
+        assert_eq!(described["imageDetails"].as_array().unwrap().len(), expected, "{filter}");
+    }
+    let fetched = call(registry, "BatchGetImage", json!({"imageIds": [id]})).await;
+    assert_eq!(fetched["failures"][0]["failureCode"], "ImageInaccessible");
+    let answer = call(registry, "UpdateImageStorageClass", archive("STANDARD")).await;
+    assert_eq!(answer["imageStatus"], "ACTIVE");
+    let fetched = call(registry, "BatchGetImage", json!({"imageIds": [id]})).await;
+    assert_eq!(fetched["failures"], json!([]));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Image, Manifest, Repository, is_digest, is_tag};
+use super::{Image, ImageStatus, Manifest, Repository, is_digest, is_tag};
 use crate::world::{Refusal, Timestamp, World};
 
 /// What becomes of a push that changes nothing.
@@ -168,6 +168,8 @@ fn new_image(
         size_bytes,
         children,
         subject: parsed.subject.map(|subject| subject.digest),
+        status: ImageStatus::default(),
+        scan: None,
     })
 }
 

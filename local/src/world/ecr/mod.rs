@@ -4,6 +4,7 @@
 mod images;
 mod manifest;
 mod names;
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use images::Repeat;
 pub use manifest::{Content, Descriptor, DescriptorPlatform, Manifest, ManifestError, media_type};
 pub use names::{is_digest, is_repository_name, is_tag};
+pub use scan::{ImageStatus, Scan};
 
 use super::{Refusal, Timestamp, World};
 
@@ -47,6 +49,9 @@ pub struct Image {
     pub children: BTreeSet<String>,
     /// What the image is about, for signatures and the like.
     pub subject: Option<String>,
+    pub status: ImageStatus,
+    /// What a scan found, where a caller has declared one: nothing is scanned here.
+    pub scan: Option<Scan>,
 }
 
 impl Repository {
