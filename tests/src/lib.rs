@@ -5,15 +5,17 @@
 //! | `events` | every file under `events/`, fed to its function |
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
+//! | `images` | the real SDK against the registry: lists, manifests, configurations, scans |
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
 //! | `permissions` | what each function asks of AWS is what its policy in the template grants |
 //! | `stack` | what `pushboat local` declares is what the template declares |
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
-//! | `story` | whole runs: push, lost event, broken image, template revision, bad input, nothing left behind |
+//! | `story` | whole runs: push, lost event, broken image, versions, wrong platform, template revision, bad input, nothing left behind |
 
 pub mod inbox;
+pub mod layout;
 pub mod template;
 pub mod wire;
 
