@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::announce::Announcement;
+use crate::diagnosis::{LogStream, StoppedTask};
 use crate::model::{Digest, Image, Rollout, Service, ServiceName, Tags, TargetHealth};
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
@@ -100,6 +102,23 @@ pub trait Cloud {
     async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>>;
 
     async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth>;
+
+    /// The tasks of a service that were stopped lately and ran this revision, a hundred at most. ECS forgets them after
+    /// about an hour.
+    async fn stopped_tasks(
+        &self,
+        service: &ServiceName,
+        task_definition_arn: &str,
+    ) -> Answer<Vec<StoppedTask>>;
+
+    /// What the service itself has said lately, newest first.
+    async fn service_messages(&self, service: &ServiceName) -> Answer<Vec<String>>;
+
+    /// The last lines of a stream, oldest first.
+    async fn last_log_lines(&self, stream: &LogStream) -> Answer<Vec<String>>;
+
+    /// Puts events of our own on the default bus.
+    async fn announce(&self, announcements: &[Announcement]) -> Answer<()>;
 
     /// Registers a revision and returns its ARN.
     async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String>;

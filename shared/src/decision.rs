@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::diagnosis::Diagnosis;
 use crate::model::TargetHealth;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -11,6 +12,8 @@ use crate::model::TargetHealth;
 pub enum Action {
     /// The service was told to run another revision.
     Released,
+    /// The release that a deployment was for has come to its good end.
+    Succeeded,
     /// A digest, or a revision of the template, will not come back by itself.
     Rejected,
     /// The running document was registered once more, so that the family's newest revision is a good one.
@@ -49,6 +52,15 @@ pub struct Decision {
     pub registered_targets: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<bool>,
+    /// The deployment that succeeded, `ecs-svc/<number>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// There is an image that is not released, for the reason given.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
+    /// Why a roll-out fails or has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
 }
 
 impl Decision {
@@ -65,6 +77,9 @@ impl Decision {
             healthy_targets: None,
             registered_targets: None,
             retry: None,
+            deployment: None,
+            withheld: false,
+            diagnosis: None,
         }
     }
 

@@ -10,6 +10,8 @@ pub enum Hint {
     Image { repository: String, tag: String },
     /// Something happened to this service.
     Service(ServiceName),
+    /// A deployment of this service has come to its end, whatever that means.
+    Completed { service: ServiceName, deployment_id: String },
     /// Time has passed: look at every service.
     Everything,
 }
@@ -18,7 +20,7 @@ impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hint::Image { repository, tag } => write!(f, "push of {repository}:{tag}"),
-            Hint::Service(name) => write!(f, "deployment of {name}"),
+            Hint::Service(name) | Hint::Completed { service: name, .. } => write!(f, "deployment of {name}"),
             Hint::Everything => f.write_str("sweep"),
         }
     }

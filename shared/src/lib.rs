@@ -12,13 +12,16 @@
 //! `base` says which revision a release is made from;
 //! `task_definition` edits a document without losing what it does not know; `policy` reads what the owner wants
 //! from the service's tags, `rule` which image of a repository that means, `preflight` and `scan` whether it can run
-//! there; `decision` is the line that says what was decided and why. Two more only look:
+//! there; `decision` is the line that says what was decided and why, `announce` the same as an event for others;
+//! `diagnosis` says why a roll-out fails. Two more only look:
 //! `overview` is what is shown of a service, `live_image` which image it runs.
 
+pub mod announce;
 pub mod base;
 pub mod cloud;
 pub mod control;
 pub mod decision;
+pub mod diagnosis;
 pub mod hint;
 pub mod live_image;
 pub mod model;

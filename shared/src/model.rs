@@ -92,6 +92,8 @@ pub struct Deployment {
     pub task_definition_arn: String,
     pub state: RolloutState,
     pub reason: String,
+    /// Tasks that failed since the last one that did not, by ECS's count.
+    pub failed_tasks: u32,
 }
 
 /// `Unknown` where ECS does not say, as for the native strategies.

@@ -96,6 +96,22 @@ pub enum Keep {
     NotVisibleYet { what: String },
 }
 
+impl Keep {
+    /// Is there an image that would be released but for this? Not where the service is at it, and not where the next
+    /// look goes on by itself.
+    pub fn withholds(&self) -> bool {
+        let goes_on = matches!(
+            self,
+            Keep::Current { .. }
+                | Keep::PassedOver { .. }
+                | Keep::RollingBack { .. }
+                | Keep::NewerTemplate { .. }
+                | Keep::NotVisibleYet { .. }
+        );
+        !goes_on
+    }
+}
+
 /// How it stands with the image that the service is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Standing {

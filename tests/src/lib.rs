@@ -16,6 +16,7 @@
 
 pub mod inbox;
 pub mod layout;
+pub mod schema;
 pub mod template;
 pub mod wire;
 

@@ -7,7 +7,8 @@ use super::{Looked, Watch};
 use crate::base::{Found, Revisions};
 use crate::cloud::{Answer, Cloud, Reference};
 use crate::decision::{Action, Decision};
-use crate::model::{Service, Tags, TargetHealth};
+use crate::diagnosis::{Diagnosis, Remedy};
+use crate::model::{Service, Tags};
 use crate::policy;
 use crate::preflight;
 use crate::release::{Keep, Rejection};
@@ -146,15 +147,18 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 
     pub(super) async fn reject_digest(&mut self, service: &Service, rejection: &Rejection) -> Answer<()> {
         let health = self.cloud.target_health(&service.target_group_arns).await.unwrap_or_default();
-        let (why, value) = self.in_words(&rejection.why, &health);
-        self.make_room(service).await?;
         let key = policy::rejection_key(&rejection.digest);
+        let failed = (rejection.failed_revision_arn.as_str(), rejection.why.as_str());
+        let diagnosis = self.diagnose(service, failed, &health, Remedy::RemoveTag(&key)).await;
+        let value = self.as_tag_value(&diagnosis);
+        self.make_room(service).await?;
         self.note(service, key, value.clone(), &rejection.failed_revision_arn, value).await?;
 
-        let reason = format!("{} failed and does not return by itself: {why}", rejection.tagged);
+        let reason = format!("{} failed and does not return by itself: {}", rejection.tagged, diagnosis.sentence);
         let mut decision = self.decision(&service.name, Action::Rejected, reason).with_targets(&health);
         decision.digest = Some(rejection.digest.to_string());
         decision.revision = Some(revision_name(&rejection.failed_revision_arn).to_owned());
+        decision.diagnosis = Some(diagnosis);
         (self.log)(decision);
         Ok(())
     }
@@ -168,28 +172,28 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         failed_revision_arn: &str,
     ) -> Answer<()> {
         let health = self.cloud.target_health(&service.target_group_arns).await.unwrap_or_default();
-        let (why, mark) = self.in_words(why, &health);
+        let remedy = Remedy::RemoveTag(policy::PASSED_OVER);
+        let diagnosis = self.diagnose(service, (failed_revision_arn, why), &health, remedy).await;
+        let mark = self.as_tag_value(&diagnosis);
         let value = policy::tag_value(&format!("{revision} {mark}"));
         self.note(service, policy::PASSED_OVER.to_owned(), value, failed_revision_arn, mark).await?;
 
-        let reason = format!("the template's revision {revision} failed and is not tried again: {why}");
+        let reason = format!(
+            "the template's revision {revision} failed and is not tried again: {}",
+            diagnosis.sentence
+        );
         let mut decision = self.decision(&service.name, Action::Rejected, reason).with_targets(&health);
         decision.revision = Some(revision_name(failed_revision_arn).to_owned());
         decision.base = Some(revision.to_owned());
+        decision.diagnosis = Some(diagnosis);
         (self.log)(decision);
         Ok(())
     }
 
-    /// The reason with what the load balancer says, and the same as a tag's value, with the time.
-    fn in_words(&self, why: &str, health: &TargetHealth) -> (String, String) {
-        let mut why = why.to_owned();
-        for complaint in &health.complaints {
-            why.push_str("; ");
-            why.push_str(complaint);
-        }
+    /// A failure as a tag's value: when, and why in few words.
+    fn as_tag_value(&self, diagnosis: &Diagnosis) -> String {
         let at = self.cloud.now().map(seconds).unwrap_or_default();
-        let value = policy::tag_value(&format!("{at} {why}"));
-        (why, value)
+        policy::tag_value(&format!("{at} {}", diagnosis.short))
     }
 
     /// The service first: a crash in between leaves a rejection that is written once more, never a lost one.

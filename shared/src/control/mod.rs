@@ -4,9 +4,12 @@
 //! rejection, one RegisterTaskDefinition after a failure. Nothing is remembered between calls.
 //!
 //! Here is the walk; `look` is one look at one service, `image` which image it should run and whether it can, `act` what
-//! is written, `say` how it is told, `known` what one walk need not ask twice.
+//! is written, `say` how it is told, `known` what one walk need not ask twice, `diagnose` why a roll-out fails, `conclude`
+//! whether one has succeeded.
 
 mod act;
+mod conclude;
+mod diagnose;
 mod image;
 mod known;
 mod look;
@@ -14,6 +17,7 @@ mod say;
 
 use thiserror::Error;
 
+use crate::announce::Announcement;
 use crate::cloud::{Cloud, CloudError};
 use crate::decision::{Action, Decision};
 use crate::hint::Hint;
@@ -42,8 +46,32 @@ pub struct Unfinished {
     pub first: CloudError,
 }
 
-/// Looks wherever the hint points and does what is due; `log` gets every decision as it falls.
+/// Looks wherever the hint points and does what is due; `log` gets every decision as it falls, and in the end those that
+/// others may wait for are announced. An announcement that AWS does not take changes nothing.
 pub async fn follow<C: Cloud>(
+    cloud: &C,
+    scope: &Scope,
+    hint: &Hint,
+    log: &mut impl FnMut(Decision),
+) -> Result<(), Unfinished> {
+    let mut announcements = Vec::new();
+    let mut note = |decision: Decision| {
+        announcements.extend(Announcement::of(&decision, hint));
+        log(decision);
+    };
+    let result = walk(cloud, scope, hint, &mut note).await;
+    if !announcements.is_empty()
+        && let Err(error) = cloud.announce(&announcements).await
+    {
+        let mut decision = Decision::new(Action::Failed, hint, format!("events were not sent: {error}"));
+        decision.at = cloud.now().map(say::seconds);
+        decision.retry = Some(false);
+        log(decision);
+    }
+    result
+}
+
+async fn walk<C: Cloud>(
     cloud: &C,
     scope: &Scope,
     hint: &Hint,
@@ -55,13 +83,13 @@ pub async fn follow<C: Cloud>(
         Hint::Image { repository, .. } if !scope.repositories.contains(repository) => {
             watch.say(Action::Ignored, Keep::RepositoryNotAllowed(repository.clone()));
         }
-        Hint::Service(name) if !scope.clusters.contains(&name.cluster) => {
+        Hint::Service(name) | Hint::Completed { service: name, .. } if !scope.clusters.contains(&name.cluster) => {
             watch.say(
                 Action::Ignored,
                 format!("the cluster '{}' is not one of this installation", name.cluster),
             );
         }
-        Hint::Service(name) => watch.named(name).await,
+        Hint::Service(name) | Hint::Completed { service: name, .. } => watch.named(name).await,
         Hint::Image { .. } | Hint::Everything => watch.clusters().await,
     }
     let Watch { looked_at, failures, .. } = watch;
@@ -130,7 +158,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Ok(tracks) if tracks.is_empty() => {
                 self.about(name, Action::Ignored, format!("the service has no tag {}", policy::TRACK));
             }
-            Ok(tracks) => self.handle(service, &tracks).await,
+            Ok(tracks) => {
+                self.conclude(&service).await;
+                self.handle(service, &tracks).await;
+            }
             Err(error) => self.about(name, Action::Kept, error),
         }
     }

@@ -10,7 +10,13 @@ use crate::release::Keep;
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     pub(super) fn kept(&mut self, service: &Service, keep: Keep) {
+        let decision = self.kept_decision(service, keep);
+        (self.log)(decision);
+    }
+
+    pub(super) fn kept_decision(&self, service: &Service, keep: Keep) -> Decision {
         let mut decision = self.decision(&service.name, Action::Kept, &keep);
+        decision.withheld = keep.withholds();
         match keep {
             Keep::Current { digest, .. } | Keep::Rejected { digest, .. } | Keep::Unfit { digest, .. } => {
                 decision.digest = Some(digest.to_string());
@@ -20,7 +26,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             | Keep::NewerTemplate { revision } => decision.revision = Some(revision),
             _ => {}
         }
-        (self.log)(decision);
+        decision
     }
 
     pub(super) fn failed(&mut self, service: Option<&ServiceName>, error: CloudError) {

@@ -29,6 +29,7 @@ fn service() -> Service {
             task_definition_arn: arn.into(),
             state: RolloutState::InProgress,
             reason: "ECS deployment d in progress.".into(),
+            failed_tasks: 0,
         }),
         target_group_arns: vec!["arn:targets".into()],
         managed_by_ecs: false,

@@ -92,7 +92,8 @@ fn a_tag_that_means_another_digest_is_a_candidate() {
 
 fn at(state: RolloutState) -> Service {
     let reason = "tasks failed to start".into();
-    let primary = Deployment { id: "d".into(), task_definition_arn: "game:1".into(), state, reason };
+    let id = "d".into();
+    let primary = Deployment { id, task_definition_arn: "game:1".into(), state, reason, failed_tasks: 0 };
     Service { primary: Some(primary), ..service() }
 }
 

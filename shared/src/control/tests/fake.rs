@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use crate::announce::Announcement;
 use crate::cloud::{Answer, Cloud, CloudError, Listing, Reference, Trouble};
+use crate::diagnosis::{LogStream, StoppedTask};
 use crate::model::{
     Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Rollout, RolloutImage, RolloutState, Service,
     ServiceName, ServiceStatus, Tags, TargetHealth,
@@ -34,6 +36,12 @@ pub(super) struct Fake {
     pub(super) rollouts: RefCell<Vec<Rollout>>,
     pub(super) writes: RefCell<Vec<String>>,
     pub(super) reads: RefCell<Vec<&'static str>>,
+    /// What ECS still knows of tasks that stopped, whatever revision is asked for.
+    pub(super) stopped: RefCell<Vec<StoppedTask>>,
+    pub(super) messages: RefCell<Vec<String>>,
+    /// By stream.
+    pub(super) log: RefCell<BTreeMap<String, Vec<String>>>,
+    pub(super) announced: RefCell<Vec<Announcement>>,
     /// The operation that fails, and with what.
     pub(super) failing: RefCell<Option<(&'static str, Trouble)>>,
     /// What a tag means from the next UpdateService on.
@@ -205,8 +213,13 @@ impl Fake {
     fn put_primary(&self, arn: &str, state: RolloutState) {
         let mut services = self.services.borrow_mut();
         services[0].task_definition_arn = arn.into();
-        let (id, reason) = ("ecs-svc/1".to_owned(), "tasks failed to start".to_owned());
-        services[0].primary = Some(Deployment { id, task_definition_arn: arn.into(), state, reason });
+        services[0].primary = Some(Deployment {
+            id: "ecs-svc/1".into(),
+            task_definition_arn: arn.into(),
+            state,
+            reason: "tasks failed to start".into(),
+            failed_tasks: 0,
+        });
     }
 
     /// The roll-out that is under way succeeds, or ECS begins to roll back to what succeeded last.
@@ -325,6 +338,36 @@ impl Cloud for Fake {
     async fn target_health(&self, _: &[String]) -> Answer<TargetHealth> {
         self.check("DescribeTargetHealth")?;
         Ok(TargetHealth { healthy: 1, registered: 2, complaints: vec!["Health checks failed".into()] })
+    }
+
+    async fn stopped_tasks(&self, _: &ServiceName, _: &str) -> Answer<Vec<StoppedTask>> {
+        self.check("ListTasks")?;
+        Ok(self.stopped.borrow().clone())
+    }
+
+    async fn service_messages(&self, _: &ServiceName) -> Answer<Vec<String>> {
+        Ok(self.messages.borrow().clone())
+    }
+
+    async fn last_log_lines(&self, stream: &LogStream) -> Answer<Vec<String>> {
+        self.check("GetLogEvents")?;
+        self.log.borrow().get(&stream.stream).cloned().ok_or_else(|| CloudError {
+            operation: "GetLogEvents",
+            subject: stream.stream.clone(),
+            trouble: Trouble::NotFound,
+            message: "The specified log stream does not exist.".into(),
+            source: None,
+        })
+    }
+
+    /// Whatever is announced in any test keeps to the schema.
+    async fn announce(&self, announcements: &[Announcement]) -> Answer<()> {
+        self.check("PutEvents")?;
+        for announcement in announcements {
+            crate::announce::tests::check(announcement);
+        }
+        self.announced.borrow_mut().extend_from_slice(announcements);
+        Ok(())
     }
 
     async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {

@@ -1,0 +1,58 @@
+//! Decisions as events for others: a release, and what became of it, on the default bus under the source `pushboat`.
+//!
+//! | detail-type | decision | when |
+//! |---|---|---|
+//! | `Pushboat Release Started` | `released` | the service was told to run another revision |
+//! | `Pushboat Release Succeeded` | `succeeded` | ECS said that its deployment is completed, and it is no roll-back |
+//! | `Pushboat Release Failed` | `rejected` | it was rolled back, or failed and stays |
+//! | `Pushboat Release Withheld` | `kept`, `failed` | a push came, and its image is not released |
+//! | `Pushboat Revision Restored` | `restored` | the family's newest revision is a good one again |
+//!
+//! The detail is the line of the decision log with the number of its schema, `events/pushboat.schema.json`: what both say
+//! is said in the same words, because it is the same type.
+//!
+//! Nothing is stored, so nothing is promised to come once. Events are sent when an invocation ends: one that dies before
+//! sends none. ECS may deliver that a deployment is completed twice, and looks that overlap may reject the same digest
+//! twice: who must not act twice tells by `service`, `revision` and detail-type, and by `deployment` where it is given. A
+//! success whose event from ECS never led to an invocation that ended well is not announced later.
+
+use serde::Serialize;
+
+use crate::decision::{Action, Decision};
+use crate::hint::Hint;
+
+pub const SOURCE: &str = "pushboat";
+/// Grows when a reader of the former one would misunderstand.
+const SCHEMA: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Announcement {
+    #[serde(skip)]
+    pub detail_type: &'static str,
+    schema: u32,
+    #[serde(flatten)]
+    decision: Decision,
+}
+
+impl Announcement {
+    /// `None` where nobody waits to hear it: that nothing had to be done, what is no service's, and what every sweep
+    /// would say again.
+    pub fn of(decision: &Decision, hint: &Hint) -> Option<Announcement> {
+        decision.service.as_ref()?;
+        let is_push = matches!(hint, Hint::Image { .. });
+        let detail_type = match decision.decision {
+            Action::Released => "Pushboat Release Started",
+            Action::Succeeded => "Pushboat Release Succeeded",
+            Action::Rejected => "Pushboat Release Failed",
+            Action::Restored => "Pushboat Revision Restored",
+            Action::Kept if is_push && decision.withheld => "Pushboat Release Withheld",
+            // Where another try helps, Lambda makes it.
+            Action::Failed if is_push && decision.retry == Some(false) => "Pushboat Release Withheld",
+            Action::Kept | Action::Failed | Action::Ignored => return None,
+        };
+        Some(Announcement { detail_type, schema: SCHEMA, decision: decision.clone() })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
