@@ -146,6 +146,7 @@ impl Place {
         if settings.record_calls {
             wire.record_calls();
         }
+        wire.task_logs = tasks.task_logs();
         let gateway = Gateway::new(api, api_address.port(), lambda.clone(), wire.clone())?;
 
         let listeners = Listeners::start(hub.clone(), wire.addresses.clone());

@@ -164,6 +164,11 @@ impl Diagnosis {
     pub fn show(mut self, lines: &[String], secrets: &Secrets) -> Diagnosis {
         self.words = secrets.hide(&self.words);
         self.last_lines = log::cut(lines, secrets);
+        // Fargate does not say so, but the log does.
+        if self.cause == Cause::Exited && self.last_lines.iter().any(|line| line.contains("exec format error")) {
+            self.cause = Cause::WrongPlatform;
+            self.kind = self.cause.kind();
+        }
         self
     }
 

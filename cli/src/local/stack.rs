@@ -23,6 +23,8 @@ pub const REPOSITORY: &str = "game-2048";
 pub const CONTAINER: &str = "app";
 /// The tag that the service follows.
 pub const TRACKED_TAG: &str = "live";
+/// What the game writes is read there.
+pub const LOG_GROUP: &str = "/ecs/pushboat/game-2048";
 /// What runs until the first push.
 pub const PLACEHOLDER_TAG: &str = "placeholder";
 
@@ -210,6 +212,14 @@ fn task_definition(world: &World) -> Value {
             "portMappings": [{ "containerPort": game::PORT, "protocol": "tcp" }],
             "environment": [{ "name": "PORT", "value": game::PORT.to_string() }],
             "stopTimeout": 30,
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": LOG_GROUP,
+                    "awslogs-region": world.settings.region,
+                    "awslogs-stream-prefix": "app",
+                },
+            },
         }],
     })
 }

@@ -61,6 +61,9 @@ pub struct Aws {
     pub(crate) autoscaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) ecs: aws_sdk_ecs::Client,
     pub(crate) ecr: aws_sdk_ecr::Client,
+    /// For services that few invocations need: their clients are made when they are, so that a function which never
+    /// does has none of them in its binary.
+    pub(crate) config: SdkConfig,
     pub(crate) elbv2: aws_sdk_elasticloadbalancingv2::Client,
     pub(crate) clock: Clock,
     /// Repository and its URI: it never changes while the repository exists, so a warm function asks once.
@@ -142,6 +145,7 @@ impl Aws {
                     .build(),
             ),
             clock,
+            config,
             repository_uris: Arc::default(),
             manifests: Manifests::default(),
             downloader: Downloader::default(),

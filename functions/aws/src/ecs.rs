@@ -2,7 +2,9 @@
 
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
+use pushboat::announce::Announcement;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
+use pushboat::diagnosis::{LogStream, StoppedTask};
 use pushboat::model::{
     Deployment, Digest, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName,
     ServiceStatus, Tags, TargetHealth,
@@ -127,6 +129,26 @@ impl Cloud for Aws {
         self.find_target_health(target_group_arns).await
     }
 
+    async fn stopped_tasks(
+        &self,
+        service: &ServiceName,
+        task_definition_arn: &str,
+    ) -> Answer<Vec<StoppedTask>> {
+        self.find_stopped_tasks(service, task_definition_arn).await
+    }
+
+    async fn service_messages(&self, service: &ServiceName) -> Answer<Vec<String>> {
+        self.find_service_messages(service).await
+    }
+
+    async fn last_log_lines(&self, stream: &LogStream) -> Answer<Vec<String>> {
+        self.find_last_log_lines(stream).await
+    }
+
+    async fn announce(&self, announcements: &[Announcement]) -> Answer<()> {
+        self.put_events(announcements).await
+    }
+
     async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {
         let family = document.get("family").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut body = document.clone();
@@ -221,6 +243,7 @@ fn deployment(found: &sdk::Deployment) -> Deployment {
             _ => RolloutState::Unknown,
         },
         reason: found.rollout_state_reason().unwrap_or_default().to_owned(),
+        failed_tasks: count(found.failed_tasks()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! ELBv2: how the load balancer sees the tasks.
 
-use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
+use aws_sdk_elasticloadbalancingv2::types::{TargetHealthReasonEnum, TargetHealthStateEnum};
 use pushboat::cloud::Answer;
 use pushboat::model::TargetHealth;
 
@@ -20,7 +20,9 @@ impl Aws {
                     Some(TargetHealthStateEnum::Draining) => continue,
                     Some(TargetHealthStateEnum::Healthy) => health.healthy += 1,
                     Some(TargetHealthStateEnum::Unhealthy) => {
-                        let words = target.description().unwrap_or("a target is unhealthy").to_owned();
+                        let code = target.reason().map(TargetHealthReasonEnum::as_str);
+                        let words = target.description().or(code).unwrap_or("a target is unhealthy");
+                        let words = words.to_owned();
                         if !health.complaints.contains(&words) {
                             health.complaints.push(words);
                         }

@@ -126,6 +126,14 @@ fn pushed(detail: Value) -> Result<Hint, Ignored> {
     }
 }
 
+/// ECS's `ECS Deployment State Change`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct DeploymentStateChange {
+    event_name: String,
+    deployment_id: String,
+}
+
 /// The service is in `resources`: `arn:aws:ecs:…:service/<cluster>/<service>`.
 fn deployed(event: &EventBridgeEvent<Value>) -> Result<Hint, Ignored> {
     let resources = event.resources.as_deref().unwrap_or_default();
@@ -135,5 +143,13 @@ fn deployed(event: &EventBridgeEvent<Value>) -> Result<Hint, Ignored> {
         let whole = path.next().is_none() && !cluster.is_empty() && !service.is_empty();
         whole.then(|| ServiceName { cluster: cluster.to_owned(), service: service.to_owned() })
     });
-    service.map(Hint::Service).ok_or(Ignored::NoService)
+    let service = service.ok_or(Ignored::NoService)?;
+    // What cannot be read here is a place to look all the same.
+    let change = event.detail.is_object().then(|| DeploymentStateChange::deserialize(&event.detail).ok());
+    let change = change.flatten().unwrap_or_default();
+    let completed = change.event_name == "SERVICE_DEPLOYMENT_COMPLETED" && !change.deployment_id.is_empty();
+    Ok(match completed {
+        true => Hint::Completed { service, deployment_id: change.deployment_id },
+        false => Hint::Service(service),
+    })
 }

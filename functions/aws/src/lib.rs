@@ -3,7 +3,8 @@
 //! | file | subject |
 //! |---|---|
 //! | `client` | the SDK's clients, from the environment, connections opened early |
-//! | `ecs`, `ecr`, `elbv2`, `autoscaling` | one service each: question in the domain's words, answer in the domain's words |
+//! | `ecs`, `ecr`, `elbv2`, `autoscaling`, `logs`, `eventbridge` | one service each: question in the domain's words, answer in the domain's words |
+//! | `tasks` | ECS once more: tasks that stopped, and what services say |
 //! | `raw` | the JSON itself, past the SDK's types: bodies, and the `Date` of answers |
 //! | `error` | which trouble an SDK error is |
 //! | `event` | what a function is sent, as a hint or as a reason to ignore it |
@@ -19,9 +20,12 @@ mod ecs;
 mod elbv2;
 mod error;
 mod event;
+mod eventbridge;
 mod function;
+mod logs;
 mod presigned;
 mod raw;
+mod tasks;
 
 pub use client::{Aws, Settings, SettingsError};
 pub use event::{Home, Ignored, pushed_or_deployed, scheduled};

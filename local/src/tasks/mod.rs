@@ -30,7 +30,7 @@ mod tests;
 mod unpack;
 
 pub use images::{ImageError, Images};
-pub use logs::LogLine;
+pub use logs::{LogLine, TaskLogs};
 
 use std::collections::HashMap;
 use std::fmt;
@@ -44,7 +44,6 @@ use tokio::task::JoinHandle;
 use crate::hub::Hub;
 use crate::world::{Report, StartTask};
 use images::ImageStore;
-use logs::Logs;
 use metadata::MetadataEndpoint;
 use ports::Ports;
 use process::Phase;
@@ -82,7 +81,7 @@ struct Shared {
     images: ImageStore,
     ports: Ports,
     metadata: MetadataEndpoint,
-    logs: Logs,
+    logs: TaskLogs,
     live: Mutex<Live>,
 }
 
@@ -128,7 +127,7 @@ impl TaskRunner {
                 settings,
                 ports: Ports::new(),
                 metadata: MetadataEndpoint::start()?,
-                logs: Logs::default(),
+                logs: TaskLogs::default(),
                 live: Mutex::default(),
             }),
         })
@@ -162,6 +161,11 @@ impl TaskRunner {
     /// The last lines that the containers of a task wrote, also for a while after its end.
     pub fn logs(&self, task_id: &str) -> Vec<LogLine> {
         self.shared.logs.of(task_id)
+    }
+
+    /// The same of every task.
+    pub fn task_logs(&self) -> TaskLogs {
+        self.shared.logs.clone()
     }
 
     /// ARNs of the tasks that have not ended.

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::launch::Launch;
-use super::logs::Logs;
+use super::logs::TaskLogs;
 
 /// What is wanted of a task. It only ever moves forward, by [`advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ pub(super) struct Ended {
 pub(super) async fn spawn(
     launch: &Launch,
     stop_timeout: Duration,
-    logs: &Logs,
+    logs: &TaskLogs,
     (task_id, container): (&str, &str),
 ) -> io::Result<Running> {
     let mut command = Command::new(&launch.program);

@@ -15,7 +15,8 @@ use crate::world::{Refusal, Timestamp};
 /// is why nothing is kept unless [`Wire::record_calls`] was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedCall {
-    /// As in the scope of the signature: `ecs`, `ecr`, `elasticloadbalancing`, `sts`, `application-autoscaling`.
+    /// As in the scope of the signature: `ecs`, `ecr`, `elasticloadbalancing`, `sts`, `application-autoscaling`, `logs`,
+    /// `events`.
     pub service: String,
     pub operation: String,
     /// The caller's ARN.

@@ -7,7 +7,7 @@
 //! | `answer` | how AWS says yes and no, in JSON and in XML |
 //! | `hooks` | what tests see of calls, and how they make AWS refuse |
 //! | `encoding`, `form`, `xml`, `paging` | the small parts of the protocols |
-//! | `ecs`, `ecr`, `elbv2`, `sts`, `application_autoscaling` | one translation per service |
+//! | `ecs`, `ecr`, `elbv2`, `sts`, `application_autoscaling`, `logs`, `events` | one translation per service |
 //!
 //! JSON services name the operation in `X-Amz-Target`, query services in the form member `Action`; the scope of the
 //! signature names the service. Nothing here decides anything: what ECS or ELB would do is asked of the world.
@@ -19,8 +19,10 @@ mod ecr;
 mod ecs;
 mod elbv2;
 pub(crate) mod encoding;
+mod events;
 mod form;
 mod hooks;
+mod logs;
 mod paging;
 pub(crate) mod sigv4;
 mod sts;
@@ -41,6 +43,7 @@ use serde_json::Value;
 use crate::balancer::Addresses;
 use crate::hub::Hub;
 use crate::registry::BlobStore;
+use crate::tasks::TaskLogs;
 use crate::world::Refusal;
 use answer::{Protocol, RequestId};
 pub(crate) use caller::Signer;
@@ -64,6 +67,8 @@ pub struct Wire {
     pub blobs: BlobStore,
     /// Where load balancers keep their ports.
     pub addresses: Addresses,
+    /// What tasks wrote.
+    pub task_logs: TaskLogs,
     /// Every authenticated call, in order, where somebody wants to know.
     pub calls: Option<Arc<Mutex<Vec<RecordedCall>>>>,
     /// The calls that shall go wrong. Tests push into it while the server runs.
@@ -85,6 +90,7 @@ impl Wire {
             registry_password,
             blobs,
             addresses: Addresses::default(),
+            task_logs: TaskLogs::default(),
             calls: None,
             faults: Arc::default(),
         }
@@ -216,6 +222,8 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, 
         (Input::Json(body), "application-autoscaling") => {
             application_autoscaling::call(wire, operation, body).map(Output::Json)
         }
+        (Input::Json(body), "logs") => logs::call(wire, operation, body).map(Output::Json),
+        (Input::Json(body), "events") => events::call(wire, operation, body).map(Output::Json),
         (Input::Json(body), _) => ecr::call(wire, caller, operation, body).await.map(Output::Json),
         (Input::Form(form), "sts") => sts::call(wire, caller, operation, form)
             .map(|result| Output::Xml { namespace: sts::NAMESPACE, result }),
@@ -224,10 +232,12 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, 
     }
 }
 
-const JSON_TARGETS: [(&str, &str); 3] = [
+const JSON_TARGETS: [(&str, &str); 5] = [
     ("AmazonEC2ContainerServiceV20141113.", "ecs"),
     ("AmazonEC2ContainerRegistry_V20150921.", "ecr"),
     ("AnyScaleFrontendService.", "application-autoscaling"),
+    ("AWSEvents.", "events"),
+    ("Logs_20140328.", "logs"),
 ];
 
 fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {

@@ -233,6 +233,15 @@ fn the_sentence_says_what_happened_to_how_many_and_what_to_do() {
 }
 
 #[test]
+fn a_program_of_another_platform_is_told_by_its_only_line() {
+    let tasks = [task("1", "EssentialContainerExited", EXITED, vec![container("app", Some(255), "")])];
+    let lines = ["exec /server: exec format error".to_owned()];
+    let found = diagnosed(&tasks, &[]).show(&lines, &Secrets::default()).said(Remedy::Wait);
+    assert_eq!((found.cause, found.kind), (Cause::WrongPlatform, Kind::Deterministic));
+    assert!(found.sentence.contains("for another platform"), "{}", found.sentence);
+}
+
+#[test]
 fn without_a_task_ecs_and_the_load_balancer_have_the_word() {
     let health =
         TargetHealth { healthy: 0, registered: 2, complaints: vec!["Health checks failed".into()] };

@@ -4,6 +4,7 @@
 
 mod base;
 mod image;
+mod wrong;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -50,6 +50,8 @@ pub struct Ecs {
     pub tasks: Vec<Task>,
     pub service_deployments: Vec<ServiceDeployment>,
     pub service_revisions: Vec<ServiceRevision>,
+    /// Fargate has nowhere to run another task: for those who want to see what comes of it.
+    pub no_capacity: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -14,6 +14,9 @@ use crate::world::{Effect, Refusal, StartContainer, StartTask, World};
 /// Where the processes of tasks are reached.
 const TARGET_ADDRESS: &str = "127.0.0.1";
 
+const NO_CAPACITY: &str =
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+
 /// Why a task stops, each with ECS's `stopCode` and `stoppedReason`.
 #[derive(Debug, Clone)]
 pub(super) enum Stop {
@@ -224,6 +227,11 @@ impl World {
             _ => {}
         }
         match status {
+            TaskStatus::Pending if self.ecs.no_capacity => {
+                self.task_changed(index);
+                let reason = NO_CAPACITY.to_owned();
+                return self.begin_stop(index, &Stop::FailedToStart { reason });
+            }
             TaskStatus::Pending => {
                 if let Some(start) = self.start_order(&self.ecs.tasks[index]) {
                     self.effect(Effect::StartTask(start));

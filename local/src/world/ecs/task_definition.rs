@@ -82,7 +82,7 @@ impl World {
 }
 
 impl TaskDefinition {
-    pub(super) fn containers(&self) -> impl Iterator<Item = &Map<String, Value>> {
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &Map<String, Value>> {
         let list = self.document.get("containerDefinitions").and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_object)
     }
