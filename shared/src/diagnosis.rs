@@ -116,9 +116,7 @@ pub fn diagnose(evidence: Evidence<'_>) -> Diagnosis {
     let commonest = faults.iter().max_by_key(|(_, fault)| (count(fault.cause), fault.cause.kind()));
     let Some((task, fault)) = commonest else { return unknown(&evidence) };
     let example = match (&fault.container, fault.cause.leaves_lines()) {
-        (Some(container), true) => {
-            Some(Example { task_id: task.id.clone(), container: container.clone() })
-        }
+        (Some(container), true) => Some(Example { task_id: task.id.clone(), container: container.clone() }),
         _ => None,
     };
     Diagnosis {
@@ -165,7 +163,9 @@ impl Diagnosis {
         self.words = secrets.hide(&self.words);
         self.last_lines = log::cut(lines, secrets);
         // Fargate does not say so, but the log does.
-        if self.cause == Cause::Exited && self.last_lines.iter().any(|line| line.contains("exec format error")) {
+        if self.cause == Cause::Exited
+            && self.last_lines.iter().any(|line| line.contains("exec format error"))
+        {
             self.cause = Cause::WrongPlatform;
             self.kind = self.cause.kind();
         }

@@ -12,7 +12,9 @@
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
-//! | `story` | whole runs: push, lost event, broken image, versions, wrong platform, template revision, bad input, nothing left behind |
+//! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, bad input, nothing left behind |
+//!
+//! `schema` holds JSON against the part of JSON Schema that is used here.
 
 pub mod inbox;
 pub mod layout;

@@ -11,14 +11,18 @@ pub fn violations(schema: &Value, value: &Value) -> Vec<String> {
 }
 
 fn check(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
-    let Some(keywords) = schema.as_object() else { return found.push(format!("{at}: the schema is no object")) };
+    let Some(keywords) = schema.as_object() else {
+        return found.push(format!("{at}: the schema is no object"));
+    };
     for (keyword, rule) in keywords {
         let holds = match keyword.as_str() {
             "$schema" | "title" | "description" => true,
             "type" => rule.as_str().is_some_and(|wanted| is_of(wanted, value)),
             "const" => rule == value,
             "enum" => rule.as_array().is_some_and(|any| any.contains(value)),
-            "minLength" => value.as_str().is_none_or(|it| it.chars().count() as u64 >= rule.as_u64().unwrap_or(0)),
+            "minLength" => {
+                value.as_str().is_none_or(|it| it.chars().count() as u64 >= rule.as_u64().unwrap_or(0))
+            }
             "minimum" => value.as_i64().is_none_or(|it| it >= rule.as_i64().unwrap_or(0)),
             "pattern" => value.as_str().is_none_or(|it| rule.as_str().is_some_and(|rule| matches(rule, it))),
             "required" => required(rule, value, at, found),
@@ -124,7 +128,8 @@ fn places(pattern: &str) -> Vec<Place> {
 
 fn fits(places: &[Place], text: &[char], to_end: bool) -> bool {
     let Some(((ranges, least, most), rest)) = places.split_first() else { return !to_end || text.is_empty() };
-    let fitting = text.iter().take_while(|it| ranges.iter().any(|(from, to)| (from..=to).contains(it))).count();
+    let fitting =
+        text.iter().take_while(|it| ranges.iter().any(|(from, to)| (from..=to).contains(it))).count();
     (*least..=fitting.min(*most)).rev().any(|count| fits(rest, &text[count..], to_end))
 }
 

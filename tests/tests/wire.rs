@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use pushboat::announce::Announcement;
 use pushboat::cloud::{Cloud, Reference, Trouble};
+use pushboat::decision::{Action, Decision};
+use pushboat::diagnosis::LogStream;
+use pushboat::hint::Hint;
 use pushboat::model::ServiceName;
 use pushboat_local::wire::FaultKind;
+use pushboat_local::world::ecs::CreateService;
 use pushboat_tests::wire::Stand;
 use serde_json::json;
 
@@ -93,5 +98,96 @@ async fn the_revisions_after_one_are_listed_newest_first_and_of_one_family_only(
     assert_eq!((bounded.len(), bounded.last().map(String::as_str)), (10, Some("game:3")));
     assert!(aws.newest_revisions("game-2048", 1).await.unwrap().is_empty());
     assert!(aws.newest_revisions("nothing", 0).await.unwrap().is_empty());
+    stand.stop().await;
+}
+
+/// Two stopped tasks of one service, one of an older revision, and what the service says.
+#[tokio::test]
+async fn stopped_tasks_are_read_with_their_reasons_and_those_of_another_revision_are_not() {
+    let stand = Stand::start().await;
+    let aws = stand.aws();
+    let name = ServiceName { cluster: "pushboat".into(), service: "web".into() };
+    stand.hub.with(|world| {
+        world.create_cluster("pushboat", Default::default()).unwrap();
+        let document =
+            json!({"family": "web", "containerDefinitions": [{"name": "app", "image": "nowhere/x:1"}]});
+        let document = document.as_object().unwrap().clone();
+        world.register_task_definition(document, Default::default(), "a person").unwrap();
+        let request = CreateService {
+            cluster: Some("pushboat".into()),
+            name: "web".into(),
+            task_definition: "web".into(),
+            desired_count: 1,
+            ..CreateService::default()
+        };
+        world.create_service(request).unwrap();
+    });
+    let arn = aws.service(&name).await.unwrap().unwrap().task_definition_arn;
+    let mut tasks = Vec::new();
+    for _ in 0..500 {
+        tasks = aws.stopped_tasks(&name, &arn).await.unwrap();
+        if !tasks.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let task = &tasks[0];
+    assert_eq!(task.stop_code, "TaskFailedToStart");
+    assert!(task.stopped_reason.starts_with("CannotPullContainerError"), "{}", task.stopped_reason);
+    assert_eq!((task.containers[0].name.as_str(), task.containers[0].exit_code), ("app", None));
+    assert_eq!((task.ran, task.id.len()), (None, 32));
+    assert!(task.stopped_at.is_some());
+    assert!(aws.service(&name).await.unwrap().unwrap().primary.unwrap().failed_tasks > 0);
+    assert!(aws.stopped_tasks(&name, &arn.replace("web:1", "web:2")).await.unwrap().is_empty());
+    let said = aws.service_messages(&name).await.unwrap();
+    assert!(said.iter().any(|message| message.contains("has started 1 tasks")), "{said:?}");
+    let missing = aws.stopped_tasks(&nobody(), &arn).await.unwrap_err();
+    assert_eq!(missing.trouble, Trouble::NotFound, "{missing}");
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_there_is_not_found_and_asked_for_in_its_own_region() {
+    let stand = Stand::start().await;
+    let stream =
+        LogStream { region: "eu-central-1".into(), group: "/ecs/web".into(), stream: "app/web/0".into() };
+    let missing = stand.aws().last_log_lines(&stream).await.unwrap_err();
+    assert_eq!(missing.trouble, Trouble::NotFound, "{missing}");
+    assert!(missing.message.contains("The specified log group does not exist."), "{missing}");
+    stand.trouble("logs", "GetLogEvents", 9, FaultKind::Throttle);
+    let throttled = stand.aws().last_log_lines(&stream).await.unwrap_err();
+    assert_eq!(throttled.trouble, Trouble::Throttled);
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn more_announcements_than_one_call_takes_reach_the_bus_and_none_is_sent_twice() {
+    let stand = Stand::start().await;
+    let hint = Hint::Everything;
+    let announcements: Vec<Announcement> = (1..=23)
+        .map(|number| {
+            let mut decision = Decision::new(Action::Released, &hint, "a test");
+            decision.service = Some("pushboat/web".into());
+            decision.revision = Some(format!("web:{number}"));
+            Announcement::of(&decision, &hint).unwrap()
+        })
+        .collect();
+    stand.trouble("events", "PutEvents", 1, FaultKind::ServerError);
+    stand.aws().announce(&announcements).await.unwrap();
+    let revisions = || -> Vec<String> {
+        let seen = stand.place.bus().recent().into_iter().map(|seen| seen.event);
+        let ours = seen.filter(|event| event["source"] == "pushboat");
+        ours.map(|event| event["detail"]["revision"].as_str().unwrap().to_owned()).collect()
+    };
+    for _ in 0..200 {
+        if revisions().len() >= 23 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(revisions(), (1..=23).map(|number| format!("web:{number}")).collect::<Vec<_>>());
+    stand.trouble("events", "PutEvents", 99, FaultKind::ServerError);
+    let refused = stand.aws().announce(&announcements[..1]).await.unwrap_err();
+    assert_eq!(refused.trouble, Trouble::Unavailable, "{refused}");
     stand.stop().await;
 }

@@ -17,7 +17,8 @@ impl Aws {
         }
         let client = Client::from_conf(config.build());
         let request = client.get_log_events().log_group_name(&stream.group).log_stream_name(&stream.stream);
-        let answer = request.limit(i32::try_from(LINES).unwrap_or(i32::MAX)).start_from_head(false).send().await;
+        let answer =
+            request.limit(i32::try_from(LINES).unwrap_or(i32::MAX)).start_from_head(false).send().await;
         let subject = format!("{} of {}", stream.stream, stream.group);
         let answer = answer.map_err(|error| trouble("GetLogEvents", &subject, error))?;
         Ok(answer.events().iter().filter_map(|event| event.message().map(str::to_owned)).collect())

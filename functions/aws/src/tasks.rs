@@ -44,9 +44,8 @@ impl Aws {
 
 fn stopped(task: &sdk::Task) -> StoppedTask {
     let arn = task.task_arn().unwrap_or_default();
-    let moment = |at: Option<&aws_smithy_types::DateTime>| {
-        at.and_then(|at| Timestamp::from_second(at.secs()).ok())
-    };
+    let moment =
+        |at: Option<&aws_smithy_types::DateTime>| at.and_then(|at| Timestamp::from_second(at.secs()).ok());
     let end = moment(task.stopping_at()).or(moment(task.stopped_at()));
     StoppedTask {
         id: arn.rsplit('/').next().unwrap_or(arn).to_owned(),

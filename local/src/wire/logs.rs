@@ -37,9 +37,9 @@ struct Stream {
 
 /// Every stream of a group.
 fn streams(wire: &Wire, group: Option<&str>) -> Result<Vec<Stream>, Refusal> {
-    let group = group.filter(|group| !group.is_empty()).ok_or_else(|| {
-        invalid("Exactly one of log group name and log group identifier must be given.")
-    })?;
+    let group = group
+        .filter(|group| !group.is_empty())
+        .ok_or_else(|| invalid("Exactly one of log group name and log group identifier must be given."))?;
     // An identifier may be an ARN: arn:aws:logs:<region>:<account>:log-group:<name>
     let group = group.split_once(":log-group:").map_or(group, |(_, name)| name.trim_end_matches(":*"));
     let tasks = wire.hub.with(|world| tasks_of(world, group));
@@ -106,7 +106,9 @@ fn get(wire: &Wire, request: &Get) -> Result<Value, Refusal> {
         stream.lines.iter().filter(|line| is_within(line, request.start_time, request.end_time)).collect();
     let token = request.next_token.as_deref().map(token).transpose()?;
     let page = match token {
-        Some((Direction::Forward, number)) => first(lines.into_iter().filter(|it| it.number >= number), limit),
+        Some((Direction::Forward, number)) => {
+            first(lines.into_iter().filter(|it| it.number >= number), limit)
+        }
         Some((Direction::Backward, number)) => last(lines.into_iter().filter(|it| it.number < number), limit),
         None if request.start_from_head => first(lines.into_iter(), limit),
         None => last(lines.into_iter(), limit),
@@ -281,7 +283,9 @@ struct Terms {
 impl Terms {
     fn parse(pattern: &str) -> Result<Terms, Refusal> {
         if pattern.trim_start().starts_with(['{', '[', '%']) {
-            return Err(invalid("Invalid filter pattern: only words are known here, no fields and no expressions."));
+            return Err(invalid(
+                "Invalid filter pattern: only words are known here, no fields and no expressions.",
+            ));
         }
         let mut terms = Terms::default();
         let mut rest = pattern.trim_start();

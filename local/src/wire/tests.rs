@@ -4,6 +4,8 @@ mod application_autoscaling;
 mod client;
 mod ecs;
 mod elbv2;
+mod events;
+mod logs;
 mod protocol;
 
 use client::Place;

@@ -8,11 +8,11 @@ use crate::hint::Hint;
 use crate::model::ServiceName;
 
 #[path = "../../../tests/src/schema.rs"]
+#[allow(unreachable_pub, reason = "shared with the tests of the other crates")]
 mod schema;
 
 pub(crate) fn check(announcement: &Announcement) {
-    let schema: Value =
-        serde_json::from_str(include_str!("../../../events/pushboat.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../../../events/pushboat.schema.json")).unwrap();
     let detail = serde_json::to_value(announcement).unwrap();
     let event = json!({"source": SOURCE, "detail-type": announcement.detail_type, "detail": detail});
     let violations = schema::violations(&schema, &event);
@@ -70,7 +70,8 @@ fn each_decision_is_announced_where_somebody_waits_for_it() {
         (Action::Failed, false, Some(true), None, None, None),
         (Action::Ignored, false, none, None, None, None),
     ] {
-        for (hint, expected) in [(push(), on_push), (completed(), on_completed), (Hint::Everything, on_sweep)] {
+        for (hint, expected) in [(push(), on_push), (completed(), on_completed), (Hint::Everything, on_sweep)]
+        {
             let mut decision = Decision::new(action, &hint, "as it is");
             assert_eq!(Announcement::of(&decision, &hint), None, "it is about no service");
             decision.service = Some("pushboat/web".into());

@@ -154,7 +154,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         self.make_room(service).await?;
         self.note(service, key, value.clone(), &rejection.failed_revision_arn, value).await?;
 
-        let reason = format!("{} failed and does not return by itself: {}", rejection.tagged, diagnosis.sentence);
+        let reason =
+            format!("{} failed and does not return by itself: {}", rejection.tagged, diagnosis.sentence);
         let mut decision = self.decision(&service.name, Action::Rejected, reason).with_targets(&health);
         decision.digest = Some(rejection.digest.to_string());
         decision.revision = Some(revision_name(&rejection.failed_revision_arn).to_owned());

@@ -46,7 +46,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 /// The newest roll-out was to what the service is at. After a roll-back it was to the revision that failed. Its own
 /// state may lag behind the service's.
 fn succeeded(primary: &Deployment, history: &[Rollout]) -> bool {
-    let Some(newest) = history.first().filter(|it| it.task_definition_arn == primary.task_definition_arn) else {
+    let Some(newest) = history.first().filter(|it| it.task_definition_arn == primary.task_definition_arn)
+    else {
         return false;
     };
     match primary.state {

@@ -37,7 +37,9 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         for track in tracks {
             let definition = judged_by(track, &revisions.own, &template);
             match self.judge(service, track, definition, &mut history).await? {
-                Verdict::Keep(keep) if self.is_failing(service, &keep) => self.kept_failing(service, keep).await,
+                Verdict::Keep(keep) if self.is_failing(service, &keep) => {
+                    self.kept_failing(service, keep).await
+                }
                 Verdict::Keep(keep) => self.kept(service, keep),
                 Verdict::Reject(rejection) => self.reject_digest(service, &rejection).await?,
                 Verdict::Release(candidate) => candidates.push((track, *candidate)),

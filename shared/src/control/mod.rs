@@ -83,7 +83,9 @@ async fn walk<C: Cloud>(
         Hint::Image { repository, .. } if !scope.repositories.contains(repository) => {
             watch.say(Action::Ignored, Keep::RepositoryNotAllowed(repository.clone()));
         }
-        Hint::Service(name) | Hint::Completed { service: name, .. } if !scope.clusters.contains(&name.cluster) => {
+        Hint::Service(name) | Hint::Completed { service: name, .. }
+            if !scope.clusters.contains(&name.cluster) =>
+        {
             watch.say(
                 Action::Ignored,
                 format!("the cluster '{}' is not one of this installation", name.cluster),

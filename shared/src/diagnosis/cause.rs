@@ -153,7 +153,8 @@ fn in_words(text: &str) -> Option<Cause> {
         Some(Cause::WrongPlatform)
     } else if has(text, &["Capacity is unavailable", "RESOURCE:FARGATE", "insufficient capacity"]) {
         Some(Cause::NoCapacity)
-    } else if has(text, &["network interface provisioning", "eni provisioning", "elastic network interface"]) {
+    } else if has(text, &["network interface provisioning", "eni provisioning", "elastic network interface"])
+    {
         Some(Cause::Network)
     } else if has(text, &["spot interruption", "Your Spot Task was interrupted"]) {
         Some(Cause::SpotInterruption)

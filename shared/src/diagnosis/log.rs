@@ -23,18 +23,17 @@ pub struct LogStream {
 pub enum NoLog {
     #[error("the container {0} writes no log that could be read: its log driver is not awslogs")]
     OtherDriver(String),
-    #[error("the log of the container {0} cannot be found: awslogs-group or awslogs-stream-prefix is missing")]
+    #[error(
+        "the log of the container {0} cannot be found: awslogs-group or awslogs-stream-prefix is missing"
+    )]
     NoStream(String),
 }
 
 impl LogStream {
     /// From the log options of a container definition.
-    pub fn of(
-        document: &Map<String, Value>,
-        container: &str,
-        task_id: &str,
-    ) -> Result<LogStream, NoLog> {
-        let definition = containers(document).find(|it| it.get("name").and_then(Value::as_str) == Some(container));
+    pub fn of(document: &Map<String, Value>, container: &str, task_id: &str) -> Result<LogStream, NoLog> {
+        let definition =
+            containers(document).find(|it| it.get("name").and_then(Value::as_str) == Some(container));
         let log = definition.and_then(|it| it.get("logConfiguration"));
         if log.and_then(|it| it.get("logDriver")).and_then(Value::as_str) != Some("awslogs") {
             return Err(NoLog::OtherDriver(container.to_owned()));

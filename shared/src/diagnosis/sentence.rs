@@ -51,7 +51,11 @@ fn what(diagnosis: &Diagnosis) -> String {
         Cause::OutOfMemory => format!("the container {container} was ended for want of memory{said}"),
         Cause::Exited => {
             let code = diagnosis.exit_code.unwrap_or_default();
-            format!("the container {container} exited with code {code}{}{}{said}", signal(code), after(diagnosis))
+            format!(
+                "the container {container} exited with code {code}{}{}{said}",
+                signal(code),
+                after(diagnosis)
+            )
         }
         Cause::EndedByItself => {
             format!("the container {container} ended by itself with code 0{}{said}", after(diagnosis))
@@ -75,7 +79,9 @@ fn what(diagnosis: &Diagnosis) -> String {
 fn todo(cause: Cause) -> &'static str {
     match cause {
         Cause::SecretMissing => "create the secret, or let the execution role read it",
-        Cause::WrongPlatform => "build it for the platform that the task definition's runtimePlatform asks for",
+        Cause::WrongPlatform => {
+            "build it for the platform that the task definition's runtimePlatform asks for"
+        }
         Cause::ImageGone => "push it again",
         Cause::ImageForbidden => "let the execution role pull it",
         Cause::LogDriver => "create the log group, or let the execution role write to it",
@@ -84,10 +90,14 @@ fn todo(cause: Cause) -> &'static str {
         Cause::OutOfMemory => "give the task more memory, or let the app use less",
         Cause::Exited => "correct the image or what it is configured with, and push again",
         Cause::EndedByItself => "a container of a service has to keep running",
-        Cause::HealthCheckCode => "let the health check's path answer with a code that the target group takes",
+        Cause::HealthCheckCode => {
+            "let the health check's path answer with a code that the target group takes"
+        }
         Cause::PortNotListening => "let the app answer HTTP on the port that the task definition maps",
         Cause::HealthCheckTimeout => "let the app answer sooner, or give it a longer grace period",
-        Cause::HealthCheckFailed | Cause::ContainerUnhealthy => "see what the app answers to its health check",
+        Cause::HealthCheckFailed | Cause::ContainerUnhealthy => {
+            "see what the app answers to its health check"
+        }
         Cause::NoCapacity
         | Cause::Network
         | Cause::PullInterrupted
@@ -101,7 +111,8 @@ fn todo(cause: Cause) -> &'static str {
 fn telling_line(lines: &[String]) -> Option<&str> {
     let sounds = |line: &&String| {
         let line = line.to_ascii_lowercase();
-        let words = ["error", "panic", "fatal", "exception", "fail", "cannot", "refused", "denied", "invalid"];
+        let words =
+            ["error", "panic", "fatal", "exception", "fail", "cannot", "refused", "denied", "invalid"];
         words.iter().any(|word| line.contains(word))
     };
     let mut written = lines.iter().rev().filter(|line| !line.trim().is_empty());

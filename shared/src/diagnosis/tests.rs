@@ -120,18 +120,18 @@ fn each_known_fault_is_told_by_the_words_of_its_task() {
             "OutOfMemoryError: Container killed due to memory usage",
             OutOfMemory,
         ),
-        (
-            "EssentialContainerExited",
-            EXITED,
-            Some(1),
-            "exec /server: exec format error",
-            WrongPlatform,
-        ),
+        ("EssentialContainerExited", EXITED, Some(1), "exec /server: exec format error", WrongPlatform),
         ("EssentialContainerExited", EXITED, Some(1), "", Exited),
         ("EssentialContainerExited", EXITED, Some(139), "", Exited),
         ("EssentialContainerExited", EXITED, Some(137), "", Exited),
         ("EssentialContainerExited", EXITED, Some(0), "", EndedByItself),
-        ("ServiceSchedulerInitiated", "Task failed container health checks", Some(143), "", ContainerUnhealthy),
+        (
+            "ServiceSchedulerInitiated",
+            "Task failed container health checks",
+            Some(143),
+            "",
+            ContainerUnhealthy,
+        ),
         ("", "Something that nobody has heard of", None, "", Unknown),
     ] {
         let tasks = [task("1", stop_code, reason, vec![container("web", exit_code, own)])];
@@ -149,9 +149,8 @@ fn each_known_fault_is_told_by_the_words_of_its_task() {
 #[test]
 fn the_load_balancers_words_are_the_ones_said_of_that_very_task() {
     let reason = format!("Task failed ELB health checks in (target-group {GROUP})");
-    let unhealthy = |id: &str| {
-        task(id, "ServiceSchedulerInitiated", &reason, vec![container("web", Some(143), "")])
-    };
+    let unhealthy =
+        |id: &str| task(id, "ServiceSchedulerInitiated", &reason, vec![container("web", Some(143), "")]);
     let message = |id: &str, why: &str| {
         format!(
             "(service web) (task {id}) (port 8080) is unhealthy in (target-group {GROUP}) due to (reason {why})."
@@ -169,8 +168,7 @@ fn the_load_balancers_words_are_the_ones_said_of_that_very_task() {
         assert_eq!(found.exit_code, None, "it was told to end");
     }
     // Nothing was said of it: what the load balancer says of the targets there are.
-    let health =
-        TargetHealth { healthy: 0, registered: 1, complaints: vec!["Request timed out".into()] };
+    let health = TargetHealth { healthy: 0, registered: 1, complaints: vec!["Request timed out".into()] };
     let tasks = [unhealthy("t1")];
     let found = diagnose(Evidence { why: "", tasks: &tasks, messages: &[], health: &health });
     assert_eq!(found.cause, Cause::HealthCheckTimeout);
@@ -179,13 +177,16 @@ fn the_load_balancers_words_are_the_ones_said_of_that_very_task() {
 
 #[test]
 fn the_commonest_cause_is_told_and_tasks_that_were_told_to_stop_are_none() {
-    let exited = |id: &str| {
-        task(id, "EssentialContainerExited", EXITED, vec![container("web", Some(2), "")])
-    };
+    let exited = |id: &str| task(id, "EssentialContainerExited", EXITED, vec![container("web", Some(2), "")]);
     let scaled = "Scaling activity initiated by (deployment ecs-svc/1)";
     let tasks = [
         exited("1"),
-        task("2", "TaskFailedToStart", "Capacity is unavailable at this time.", vec![container("web", None, "")]),
+        task(
+            "2",
+            "TaskFailedToStart",
+            "Capacity is unavailable at this time.",
+            vec![container("web", None, "")],
+        ),
         exited("3"),
         task("4", "ServiceSchedulerInitiated", scaled, vec![container("web", Some(143), "")]),
         task("5", "UserInitiated", "Task stopped by user", vec![container("web", Some(143), "")]),
@@ -200,9 +201,7 @@ fn the_commonest_cause_is_told_and_tasks_that_were_told_to_stop_are_none() {
 
 #[test]
 fn the_container_that_took_the_others_down_is_named() {
-    let of = |containers| {
-        diagnosed(&[task("1", "EssentialContainerExited", EXITED, containers)], &[])
-    };
+    let of = |containers| diagnosed(&[task("1", "EssentialContainerExited", EXITED, containers)], &[]);
     let found = of(vec![container("proxy", Some(0), ""), container("web", Some(3), "")]);
     assert_eq!((found.container.as_deref(), found.exit_code), (Some("web"), Some(3)));
     let found = of(vec![container("proxy", Some(143), ""), container("web", Some(1), "")]);
@@ -216,8 +215,7 @@ fn the_container_that_took_the_others_down_is_named() {
 fn the_sentence_says_what_happened_to_how_many_and_what_to_do() {
     let mut exited = task("1", "EssentialContainerExited", EXITED, vec![container("app", Some(139), "")]);
     exited.ran = Some(SignedDuration::from_millis(1_900));
-    let lines =
-        ["starting", "Error: no DATABASE_URL", "    at main (/app/server.js:12)", "", "node v26.1.0"];
+    let lines = ["starting", "Error: no DATABASE_URL", "    at main (/app/server.js:12)", "", "node v26.1.0"];
     let lines = lines.map(str::to_owned);
     let found = diagnosed(&[exited], &[]).show(&lines, &Secrets::default()).said(Remedy::Wait);
     assert_eq!(
@@ -243,12 +241,15 @@ fn a_program_of_another_platform_is_told_by_its_only_line() {
 
 #[test]
 fn without_a_task_ecs_and_the_load_balancer_have_the_word() {
-    let health =
-        TargetHealth { healthy: 0, registered: 2, complaints: vec!["Health checks failed".into()] };
-    let found = diagnose(Evidence { why: "tasks failed to start", tasks: &[], messages: &[], health: &health });
+    let health = TargetHealth { healthy: 0, registered: 2, complaints: vec!["Health checks failed".into()] };
+    let found =
+        diagnose(Evidence { why: "tasks failed to start", tasks: &[], messages: &[], health: &health });
     let found = found.said(Remedy::RemoveTag("x"));
     assert_eq!(found.sentence, "tasks failed to start; Health checks failed");
-    assert_eq!((found.short.as_str(), found.kind), ("tasks failed to start; Health checks failed", Kind::Unknown));
+    assert_eq!(
+        (found.short.as_str(), found.kind),
+        ("tasks failed to start; Health checks failed", Kind::Unknown)
+    );
 }
 
 fn document(environment: &[(&str, &str)], log: Value) -> Map<String, Value> {

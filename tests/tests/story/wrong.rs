@@ -94,8 +94,7 @@ async fn an_image_that_exits_at_start_is_rejected_with_its_code_and_its_last_wor
     assert_eq!(failed[0]["detail"]["diagnosis"], *diagnosis);
     assert_eq!(of_type(&local, "Release Started").len(), 2);
     let succeeded = of_type(&local, "Release Succeeded");
-    let of_good: Vec<_> =
-        succeeded.iter().filter(|it| it["detail"]["revision"] == "game-2048:2").collect();
+    let of_good: Vec<_> = succeeded.iter().filter(|it| it["detail"]["revision"] == "game-2048:2").collect();
     assert_eq!(of_good.len(), 1, "{succeeded:#?}");
     let of_bad = succeeded.iter().any(|it| it["detail"]["revision"] == rejected["revision"]);
     assert!(!of_bad, "a roll-back is completed as well, but no release has succeeded: {succeeded:#?}");
@@ -126,7 +125,7 @@ async fn push_and_hear_faulty(local: &Local, label: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_whose_health_check_answers_500_is_rejected_with_the_load_balancers_words() {
     let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
-    let (rejected, tag) = rejected(&local, async || push_faulty(&local, "answers 500").await).await;
+    let (rejected, tag) = rejected(&local, async || push_faulty(&local, "answers-500").await).await;
     let diagnosis = &rejected["diagnosis"];
     assert_eq!(diagnosis["cause"], "health_check_code", "{rejected:#}");
     let words = "Health checks failed with these codes: [500]";
@@ -194,14 +193,14 @@ async fn a_roll_out_whose_tasks_fail_is_said_to_before_ecs_gives_it_up() {
 
     // Refused events, logs and tasks keep nobody from releasing.
     local.place.wire().faults.lock().unwrap().extend(
-        [("events", "PutEvents"), ("logs", "GetLogEvents"), ("ecs", "ListTasks")].map(|(service, operation)| {
-            pushboat_local::wire::Fault {
+        [("events", "PutEvents"), ("logs", "GetLogEvents"), ("ecs", "ListTasks")].map(
+            |(service, operation)| pushboat_local::wire::Fault {
                 service: service.into(),
                 operation: operation.into(),
                 remaining: 10_000,
                 kind: pushboat_local::wire::FaultKind::ServerError,
-            }
-        }),
+            },
+        ),
     );
     let before = announced(&local).len();
     let decision = push_and_hear(&local, "v3").await;

@@ -1,6 +1,7 @@
 //! The four steps against a small cloud in memory.
 
 mod choosing;
+mod diagnosing;
 mod fake;
 mod keeping;
 mod restoring;
