@@ -30,110 +30,115 @@ fn diagnosed(tasks: &[StoppedTask], messages: &[String]) -> Diagnosis {
 
 const EXITED: &str = "Essential container in task exited";
 
-#[test]
-fn each_known_fault_is_told_by_the_words_of_its_task() {
-    use Cause::*;
-    let gone = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
+const GONE: &str = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
                 123456789012.dkr.ecr.eu-central-1.amazonaws.com/web@sha256:0a: not found";
-    let wrong_platform = "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does \
+const WRONG_PLATFORM: &str = "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does \
                           not contain descriptor matching platform 'linux/amd64'";
-    let no_secret = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+const NO_SECRET: &str = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
                      failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch \
                      secret arn:aws:secretsmanager:eu-central-1:123456789012:secret:db from secrets manager: \
                      ResourceNotFoundException: Secrets Manager can't find the specified secret.";
-    let no_way = "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from \
+const NO_WAY: &str = "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from \
                   asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network \
                   configuration. failed to fetch secret: RequestCanceled: request context canceled: context deadline \
                   exceeded";
-    let no_group = "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: \
+const NO_GROUP: &str = "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: \
                     failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not \
                     exist. : exit status 1";
-    for (stop_code, reason, exit_code, own, cause) in [
-        ("TaskFailedToStart", no_secret, None, "", SecretMissing),
-        ("TaskFailedToStart", no_way, None, "", Network),
-        ("TaskFailedToStart", gone, None, gone, ImageGone),
-        ("TaskFailedToStart", wrong_platform, None, wrong_platform, WrongPlatform),
-        (
-            "TaskFailedToStart",
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref x: pulling \
+
+/// stopCode, stoppedReason, exit code and reason of the only container, and what it is.
+type Row = (&'static str, &'static str, Option<i32>, &'static str, Cause);
+
+const FAULTS: &[Row] = &[
+    ("TaskFailedToStart", NO_SECRET, None, "", Cause::SecretMissing),
+    ("TaskFailedToStart", NO_WAY, None, "", Cause::Network),
+    ("TaskFailedToStart", GONE, None, GONE, Cause::ImageGone),
+    ("TaskFailedToStart", WRONG_PLATFORM, None, WRONG_PLATFORM, Cause::WrongPlatform),
+    (
+        "TaskFailedToStart",
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref x: pulling \
              from host x failed with status code [manifests v1]: 403 Forbidden",
-            None,
-            "",
-            ImageForbidden,
-        ),
-        (
-            "TaskFailedToStart",
-            "CannotPullContainerError: failed to pull image: failed to do request: Head \"https://x/v2/\": dial tcp \
+        None,
+        "",
+        Cause::ImageForbidden,
+    ),
+    (
+        "TaskFailedToStart",
+        "CannotPullContainerError: failed to pull image: failed to do request: Head \"https://x/v2/\": dial tcp \
              10.0.0.7:443: i/o timeout",
-            None,
-            "",
-            PullInterrupted,
-        ),
-        (
-            "TaskFailedToStart",
-            "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit",
-            None,
-            "",
-            PullInterrupted,
-        ),
-        ("TaskFailedToStart", no_group, None, "", LogDriver),
-        (
-            "TaskFailedToStart",
-            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/gone' that was provided for this task.",
-            None,
-            "",
-            RoleRefused,
-        ),
-        (
-            "TaskFailedToStart",
-            "CannotStartContainerError: failed to create shim task: exec: \"/server\": executable file not found in $PATH",
-            None,
-            "",
-            CannotStart,
-        ),
-        (
-            "TaskFailedToStart",
-            "Capacity is unavailable at this time. Please try again later or in a different availability zone",
-            None,
-            "",
-            NoCapacity,
-        ),
-        (
-            "TaskFailedToStart",
-            "Timeout waiting for network interface provisioning to complete.",
-            None,
-            "",
-            Network,
-        ),
-        ("SpotInterruption", "Your Spot Task was interrupted.", Some(137), "", SpotInterruption),
-        (
-            "InfrastructureHealth",
-            "Task is stopped because of an issue with the host",
-            Some(137),
-            "",
-            Infrastructure,
-        ),
-        (
-            "EssentialContainerExited",
-            EXITED,
-            Some(137),
-            "OutOfMemoryError: Container killed due to memory usage",
-            OutOfMemory,
-        ),
-        ("EssentialContainerExited", EXITED, Some(1), "exec /server: exec format error", WrongPlatform),
-        ("EssentialContainerExited", EXITED, Some(1), "", Exited),
-        ("EssentialContainerExited", EXITED, Some(139), "", Exited),
-        ("EssentialContainerExited", EXITED, Some(137), "", Exited),
-        ("EssentialContainerExited", EXITED, Some(0), "", EndedByItself),
-        (
-            "ServiceSchedulerInitiated",
-            "Task failed container health checks",
-            Some(143),
-            "",
-            ContainerUnhealthy,
-        ),
-        ("", "Something that nobody has heard of", None, "", Unknown),
-    ] {
+        None,
+        "",
+        Cause::PullInterrupted,
+    ),
+    (
+        "TaskFailedToStart",
+        "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit",
+        None,
+        "",
+        Cause::PullInterrupted,
+    ),
+    ("TaskFailedToStart", NO_GROUP, None, "", Cause::LogDriver),
+    (
+        "TaskFailedToStart",
+        "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/gone' that was provided for this task.",
+        None,
+        "",
+        Cause::RoleRefused,
+    ),
+    (
+        "TaskFailedToStart",
+        "CannotStartContainerError: failed to create shim task: exec: \"/server\": executable file not found in $PATH",
+        None,
+        "",
+        Cause::CannotStart,
+    ),
+    (
+        "TaskFailedToStart",
+        "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+        None,
+        "",
+        Cause::NoCapacity,
+    ),
+    (
+        "TaskFailedToStart",
+        "Timeout waiting for network interface provisioning to complete.",
+        None,
+        "",
+        Cause::Network,
+    ),
+    ("SpotInterruption", "Your Spot Task was interrupted.", Some(137), "", Cause::SpotInterruption),
+    (
+        "InfrastructureHealth",
+        "Task is stopped because of an issue with the host",
+        Some(137),
+        "",
+        Cause::Infrastructure,
+    ),
+    (
+        "EssentialContainerExited",
+        EXITED,
+        Some(137),
+        "OutOfMemoryError: Container killed due to memory usage",
+        Cause::OutOfMemory,
+    ),
+    ("EssentialContainerExited", EXITED, Some(1), "exec /server: exec format error", Cause::WrongPlatform),
+    ("EssentialContainerExited", EXITED, Some(1), "", Cause::Exited),
+    ("EssentialContainerExited", EXITED, Some(139), "", Cause::Exited),
+    ("EssentialContainerExited", EXITED, Some(137), "", Cause::Exited),
+    ("EssentialContainerExited", EXITED, Some(0), "", Cause::EndedByItself),
+    (
+        "ServiceSchedulerInitiated",
+        "Task failed container health checks",
+        Some(143),
+        "",
+        Cause::ContainerUnhealthy,
+    ),
+    ("", "Something that nobody has heard of", None, "", Cause::Unknown),
+];
+
+#[test]
+fn each_known_fault_is_told_by_the_words_of_its_task() {
+    for &(stop_code, reason, exit_code, own, cause) in FAULTS {
         let tasks = [task("1", stop_code, reason, vec![container("web", exit_code, own)])];
         let found = diagnosed(&tasks, &[]).said(Remedy::RemoveTag("pushboat:rejected:0a"));
         assert_eq!(found.cause, cause, "{reason}");
