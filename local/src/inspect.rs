@@ -7,6 +7,7 @@
 //! | `GET /_local/invocations` | the latest attempts: cold or warm, how long, how they ended |
 //! | `GET /_local/log` | what the functions wrote, the decision log among it |
 //! | `GET /_local/events` | the latest events on the bus |
+//! | `GET /_local/limits` | AWS's token buckets: how full they are, what they have granted and refused |
 //! | `GET /_local/requests` | the access log of the HTTP API |
 //! | `GET /_local/tasks/{task id}/log` | what a task wrote |
 
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::bus::Bus;
 use crate::gateway::Gateway;
+use crate::hub::Hub;
 use crate::lambda::{InvokeError, Lambda};
 use crate::tasks::TaskRunner;
 
@@ -28,6 +30,7 @@ pub(crate) struct Inspect {
     pub bus: Bus,
     pub tasks: TaskRunner,
     pub gateway: Gateway,
+    pub hub: Hub,
 }
 
 pub(crate) fn router(inspect: Inspect) -> Router {
@@ -37,6 +40,7 @@ pub(crate) fn router(inspect: Inspect) -> Router {
         .route("/_local/invocations", get(invocations))
         .route("/_local/log", get(log))
         .route("/_local/events", get(events))
+        .route("/_local/limits", get(limits))
         .route("/_local/requests", get(requests))
         .route("/_local/tasks/{task_id}/log", get(task_log))
         .with_state(inspect)
@@ -97,6 +101,26 @@ async fn log(State(inspect): State<Inspect>) -> Json<Value> {
 async fn events(State(inspect): State<Inspect>) -> Json<Value> {
     let shown = inspect.bus.recent().into_iter().map(|seen| {
         json!({ "at": seen.at.to_string(), "fate": format!("{:?}", seen.fate), "rules": seen.rules, "event": seen.event })
+    });
+    Json(shown.collect())
+}
+
+async fn limits(State(inspect): State<Inspect>) -> Json<Value> {
+    let used = inspect.hub.with(|world| {
+        let now = world.now();
+        world.limits.used(now)
+    });
+    let shown = used.into_iter().map(|(category, bucket)| {
+        json!({
+            "service": category.service,
+            "category": category.name,
+            "operations": category.operations,
+            "burst": category.burst,
+            "perSecond": category.per_second,
+            "tokens": bucket.tokens,
+            "granted": bucket.granted,
+            "refused": bucket.refused,
+        })
     });
     Json(shown.collect())
 }

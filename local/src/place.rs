@@ -157,6 +157,7 @@ impl Place {
             bus: bus.clone(),
             tasks: tasks.clone(),
             gateway: gateway.clone(),
+            hub: hub.clone(),
         };
         let aws_router = inspect::router(inspect).merge(wire::router(wire.clone()));
         let running = vec![

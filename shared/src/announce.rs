@@ -48,7 +48,7 @@ impl Announcement {
             Action::Kept if is_push && decision.withheld => "Pushboat Release Withheld",
             // Where another try helps, Lambda makes it.
             Action::Failed if is_push && decision.retry == Some(false) => "Pushboat Release Withheld",
-            Action::Kept | Action::Failed | Action::Ignored => return None,
+            Action::Kept | Action::Failed | Action::Ignored | Action::Postponed => return None,
         };
         Some(Announcement { detail_type, schema: SCHEMA, decision: decision.clone() })
     }

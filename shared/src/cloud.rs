@@ -3,6 +3,7 @@
 //! Nothing here knows a protocol. Errors say whether asking again helps, because that is all a decision needs.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -65,6 +66,14 @@ pub type Answer<T> = Result<T, CloudError>;
 pub trait Cloud {
     /// The `Date` of AWS's latest answer: the only clock there is.
     fn now(&self) -> Option<Timestamp>;
+
+    /// How long this invocation may go on. `None` where nobody counts: then nothing is paced either.
+    fn time_left(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Waits at least so long, and at random a little longer, so that invocations that overlap do not keep step.
+    async fn pause(&self, _at_least: Duration) {}
 
     /// Every service of a cluster, with its tags.
     async fn services(&self, cluster: &str) -> Answer<Vec<Service>>;

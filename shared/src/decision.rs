@@ -20,6 +20,8 @@ pub enum Action {
     Restored,
     /// Nothing had to be done, or nothing may be done.
     Kept,
+    /// There was no time for it in this invocation; the next sweep goes on.
+    Postponed,
     /// The hint asks for nothing that this function does.
     Ignored,
     /// AWS did not let it happen; `retry` says whether it is worth another try.

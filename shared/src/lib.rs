@@ -13,7 +13,7 @@
 //! `task_definition` edits a document without losing what it does not know; `policy` reads what the owner wants
 //! from the service's tags, `rule` which image of a repository that means, `preflight` and `scan` whether it can run
 //! there; `decision` is the line that says what was decided and why, `announce` the same as an event for others;
-//! `diagnosis` says why a roll-out fails. Two more only look:
+//! `diagnosis` says why a roll-out fails, `pace` how fast all of it may go. Two more only look:
 //! `overview` is what is shown of a service, `live_image` which image it runs.
 
 pub mod announce;
@@ -26,6 +26,7 @@ pub mod hint;
 pub mod live_image;
 pub mod model;
 pub mod overview;
+pub mod pace;
 pub mod policy;
 pub mod preflight;
 pub mod release;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::region::ProvideRegion;
@@ -66,6 +66,8 @@ pub struct Aws {
     pub(crate) config: SdkConfig,
     pub(crate) elbv2: aws_sdk_elasticloadbalancingv2::Client,
     pub(crate) clock: Clock,
+    /// When this invocation ends, if somebody counts.
+    pub(crate) ends_at: Option<Instant>,
     /// Repository and its URI: it never changes while the repository exists, so a warm function asks once.
     pub(crate) repository_uris: Arc<Mutex<Vec<(String, String)>>>,
     pub(crate) manifests: Manifests,
@@ -108,9 +110,13 @@ impl Aws {
         credentials: SharedCredentialsProvider,
         endpoint: Option<String>,
     ) -> Aws {
-        let https = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        // Without TLS, no root certificates have to be loaded.
+        let http = match endpoint.as_deref().is_some_and(|url| url.starts_with("http://")) {
+            true => aws_smithy_http_client::Builder::new().build_http(),
+            false => aws_smithy_http_client::Builder::new()
+                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+                .build_https(),
+        };
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
             .operation_attempt_timeout(Duration::from_secs(5))
@@ -120,7 +126,7 @@ impl Aws {
         config.set_endpoint_url(endpoint);
         let config = config
             .behavior_version(BehaviorVersion::latest())
-            .http_client(https)
+            .http_client(http)
             .sleep_impl(SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
             .time_source(aws_smithy_async::time::SystemTimeSource::new())
             .retry_config(RetryConfig::standard())
@@ -146,6 +152,7 @@ impl Aws {
             ),
             clock,
             config,
+            ends_at: None,
             repository_uris: Arc::default(),
             manifests: Manifests::default(),
             downloader: Downloader::default(),

@@ -1,5 +1,7 @@
 //! ECS: services, task definitions and roll-outs.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
 use pushboat::announce::Announcement;
@@ -16,6 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::client::Aws;
 use crate::error::{incomplete, trouble};
 use crate::raw::{ReadBody, WriteBody};
+use crate::time;
 
 /// DescribeServices takes ten at a time.
 const SERVICES_PER_CALL: usize = 10;
@@ -27,6 +30,14 @@ const REVISIONS: i32 = 10;
 impl Cloud for Aws {
     fn now(&self) -> Option<pushboat::Timestamp> {
         self.latest_date()
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        self.left()
+    }
+
+    async fn pause(&self, at_least: Duration) {
+        time::wait(at_least).await;
     }
 
     async fn services(&self, cluster: &str) -> Answer<Vec<Service>> {

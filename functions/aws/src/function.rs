@@ -1,6 +1,8 @@
 //! One invocation: the event becomes a hint, the hint is followed, every decision is one line on standard output,
 //! which is the decision log.
 
+use std::time::SystemTime;
+
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pushboat::control;
 use pushboat::decision::{Action, Decision};
@@ -24,7 +26,9 @@ pub async fn run(translate: Translate) -> Result<(), Error> {
         let request_id = event.context.request_id.clone();
         let home = Home::of_function(&event.context.invoked_function_arn);
         let hint = home.and_then(|home| translate(event.payload, &home));
-        answer(aws, settings, hint, &mut |decision| println!("{}", line(decision, &request_id))).await
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let aws = aws.within(left);
+        answer(&aws, settings, hint, &mut |decision| println!("{}", line(decision, &request_id))).await
     }))
     .await
 }

@@ -8,6 +8,7 @@
 //! | `raw` | the JSON itself, past the SDK's types: bodies, and the `Date` of answers |
 //! | `error` | which trouble an SDK error is |
 //! | `event` | what a function is sent, as a hint or as a reason to ignore it |
+//! | `time` | the time that an invocation has |
 //! | `presigned` | an answer put where a presigned URL says, a blob read from one |
 //! | `function` | one invocation: event to hint to decisions, one log line each |
 //!
@@ -26,6 +27,7 @@ mod logs;
 mod presigned;
 mod raw;
 mod tasks;
+mod time;
 
 pub use client::{Aws, Settings, SettingsError};
 pub use event::{Home, Ignored, pushed_or_deployed, scheduled};

@@ -197,7 +197,10 @@ async fn answer_call(
         Err(refusal) => return answer::refused(protocol, &service, id, &refusal),
     };
     let result = match hooks::before(wire, &call, &caller, protocol).await {
-        Ok(()) => carry_out(wire, &caller, &call).await,
+        Ok(()) => match wire.hub.with(|world| world.admit(call.service, &call.operation)) {
+            Ok(()) => carry_out(wire, &caller, &call).await,
+            Err(refusal) => Err(refusal),
+        },
         Err(refusal) => Err(refusal),
     };
     let response = match result {

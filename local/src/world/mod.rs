@@ -1,5 +1,5 @@
 //! A deterministic state machine of the parts of AWS that a push meets: ECS, ECR, the load balancer's target
-//! table, scalable targets. No I/O, no clock, no randomness of its own: time is an argument, what must happen outside is an
+//! table, scalable targets, and how many requests are taken. No I/O, no clock, no randomness of its own: time is an argument, what must happen outside is an
 //! [`Effect`], what did happen outside comes back as a [`Report`].
 //!
 //! It knows nothing of wires, sockets or processes, and nothing of Pushboat. Live, `place` drives it with the
@@ -8,6 +8,7 @@
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod limits;
 mod refusal;
 pub mod scaling;
 mod settings;
@@ -26,6 +27,7 @@ pub struct World {
     pub ecr: ecr::Ecr,
     pub elb: elb::Elb,
     pub scaling: scaling::Scaling,
+    pub limits: limits::Limits,
     now: Timestamp,
     ids: u64,
     outbox: Vec<Effect>,
@@ -122,6 +124,7 @@ impl World {
             ecr: ecr::Ecr::default(),
             elb: elb::Elb::default(),
             scaling: scaling::Scaling::default(),
+            limits: limits::Limits::new(settings.limits),
             now,
             ids: 0,
             outbox: Vec::new(),

@@ -11,6 +11,8 @@ pub struct Settings {
     /// Everything that looks random follows from it.
     pub seed: u64,
     pub timing: TaskTiming,
+    /// Requests are counted and refused as AWS does.
+    pub limits: bool,
 }
 
 /// How long a task stays in the states that need nothing from outside.
@@ -38,6 +40,7 @@ impl Default for Settings {
                 remember_stopped_seconds: 3_600,
                 longest_restart_delay_seconds: 900,
             },
+            limits: true,
         }
     }
 }

@@ -3,12 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::say::seconds;
+use super::turn::May;
 use super::{Looked, Watch};
 use crate::base::{Found, Revisions};
 use crate::cloud::{Answer, Cloud, Reference};
 use crate::decision::{Action, Decision};
 use crate::diagnosis::{Diagnosis, Remedy};
 use crate::model::{Service, Tags};
+use crate::pace::Kind;
 use crate::policy;
 use crate::preflight;
 use crate::release::{Keep, Rejection};
@@ -22,6 +24,8 @@ enum Chosen {
     Revision(String),
     /// The template has registered a newer one since this look began.
     Outrun(String),
+    /// None is registered yet: others go first.
+    Waits,
 }
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
@@ -62,8 +66,13 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 self.kept(service, Keep::NewerTemplate { revision });
                 return Ok(Looked::Outrun);
             }
+            Chosen::Waits => return Ok(Looked::Waits),
         };
+        if self.may(Kind::Update).await == May::Later {
+            return Ok(Looked::Waits);
+        }
         self.cloud.release(&service.name, &revision).await?;
+        self.went_well();
         // What the load balancer says is for the reader of the log; a release does not fail for want of it.
         let health = self.cloud.target_health(&service.target_group_arns).await.unwrap_or_default();
 
@@ -82,11 +91,11 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     async fn keep_images(&self, candidates: &[Found<'_>]) -> Answer<Vec<String>> {
         let mut not_kept = Vec::new();
         for (track, candidate) in candidates.iter().filter(|(_, candidate)| !candidate.is_kept) {
-            let tag = policy::deployed_tag(&candidate.digest);
-            match self.cloud.keep_image(&track.repository, &candidate.digest, &tag).await {
+            match self.keep_image(&track.repository, &candidate.digest).await {
                 Ok(()) => {}
                 Err(error) if error.retry_helps() => return Err(error),
                 Err(error) => {
+                    let tag = policy::deployed_tag(&candidate.digest);
                     not_kept.push(format!("it could not be tagged {tag}, so it may expire: {error}"))
                 }
             }
@@ -97,7 +106,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// The family's newest revision, if it is this very document from the same base (an earlier try registered it and
     /// did not get to the service), else a new one. A mark means that it did get there, and failed.
     async fn choose(
-        &self,
+        &mut self,
         revisions: &Revisions,
         base: &TaskDefinition,
         document: &Map<String, Value>,
@@ -106,21 +115,32 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let Some((family, _)) = family_and_number(&base.arn) else {
             return Ok(Chosen::Revision(self.cloud.register(document, tags).await?));
         };
-        let newest = match self.cloud.task_definition(family).await {
-            Ok(newest) => Some(newest),
-            Err(error) if error.retry_helps() => return Err(error),
-            Err(_) => None,
+        // Services of one family that are looked at together see what each has registered.
+        let shared = self.shared;
+        let _choosing = shared.locks.lock(family).await;
+        let newest = loop {
+            let newest = match self.cloud.task_definition(family).await {
+                Ok(newest) => Some(newest),
+                Err(error) if error.retry_helps() => return Err(error),
+                Err(_) => None,
+            };
+            if let Some(newest) = &newest {
+                let is_this = newest.is_made_from(base) && !newest.tags.contains_key(NOTED);
+                if is_this && newest.with_images(&[]) == *document {
+                    return Ok(Chosen::Revision(newest.arn.clone()));
+                }
+                if newest.is_of_template() && number(newest) > number(revisions.newest()) {
+                    return Ok(Chosen::Outrun(newest.name().to_owned()));
+                }
+            }
+            match self.may(Kind::Register).await {
+                May::Now => break newest,
+                May::AfterAWait => {}
+                May::Later => return Ok(Chosen::Waits),
+            }
         };
-        if let Some(newest) = &newest {
-            let is_this = newest.is_made_from(base) && !newest.tags.contains_key(NOTED);
-            if is_this && newest.with_images(&[]) == *document {
-                return Ok(Chosen::Revision(newest.arn.clone()));
-            }
-            if newest.is_of_template() && number(newest) > number(revisions.newest()) {
-                return Ok(Chosen::Outrun(newest.name().to_owned()));
-            }
-        }
         let registered = self.cloud.register(document, tags).await?;
+        self.went_well();
         // An answer may be older than the one before it.
         let before = newest.iter().chain([revisions.newest()]).map(number).max().unwrap_or_default();
         if let Some(template) = self.slipped_in(family, before, &registered).await? {
@@ -241,13 +261,15 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     }
 
     /// The running document becomes the family's newest once more. Nothing is deregistered.
-    pub(super) async fn restore(&mut self, service: &Service, revisions: &Revisions) -> Answer<()> {
+    pub(super) async fn restore(&mut self, service: &Service, revisions: &Revisions) -> Answer<Looked> {
         let own = &revisions.own;
         let newest = revisions.newest().name().to_owned();
         let (document, tags) = (own.with_images(&[]), own.tags_to_restore());
-        let Chosen::Revision(revision) = self.choose(revisions, own, &document, &tags).await? else {
+        let revision = match self.choose(revisions, own, &document, &tags).await? {
+            Chosen::Revision(revision) => revision,
             // The template's newer revision is the next look's.
-            return Ok(());
+            Chosen::Outrun(_) => return Ok(Looked::Done),
+            Chosen::Waits => return Ok(Looked::Waits),
         };
         let reason = format!(
             "{newest} is not what should run, so {}, which runs, is registered once more: the newest revision of a \
@@ -258,7 +280,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         decision.revision = Some(revision_name(&revision).to_owned());
         decision.base = Some(own.name().to_owned());
         (self.log)(decision);
-        Ok(())
+        Ok(Looked::Done)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Watch;
 use crate::base::{Found, Template};
-use crate::cloud::{Answer, Cloud, Reference};
+use crate::cloud::{Answer, Cloud};
 use crate::decision::Decision;
 use crate::model::{Image, ImageKind, Service};
 use crate::policy::{self, Track};
@@ -17,10 +17,12 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     pub(super) async fn choose_image(&self, track: &Track) -> Answer<Result<Choice, Keep>> {
         let Track { repository, rule, .. } = track;
         if let Rule::Tag(tag) = rule {
-            let image = self.cloud.image(repository, &Reference::Tag(tag.clone())).await?;
+            let image = self.image(repository, tag).await?;
             return Ok(by_name(image, repository, tag));
         }
-        let listing = self.known.listing(self.cloud, repository).await?;
+        let asking = self.shared.locks.lock(&format!("list {repository}")).await;
+        let listing = self.shared.known.listing(self.cloud, repository).await?;
+        drop(asking);
         let (repository, rule) = (repository.clone(), rule.clone());
         if !listing.is_complete {
             let listed = listing.images.len();
@@ -68,6 +70,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if let Err(why) = preflight::registry(&service.arn, &candidate.image) {
             return unfit(why);
         }
+        // The cloud remembers what a digest holds, so that many services on one image ask once.
+        let asking = self.shared.locks.lock(&format!("contents {}@{digest}", track.repository)).await;
         let Some(manifest) = self.cloud.manifest(&track.repository, digest).await? else {
             return Ok(Err(Keep::NoImage(format!("{}@{digest}", track.repository))));
         };
@@ -81,6 +85,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             }
             _ => None,
         };
+        drop(asking);
         let configured = configured.as_ref().and_then(preflight::platform_of);
         if let Err(why) = preflight::platform(&contents, configured.as_ref(), wanted) {
             return unfit(why);
@@ -91,7 +96,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Err(error) => return unfit(error.into()),
         };
         for scanned in preflight::scanned(digest, &contents, wanted) {
-            let scan = self.known.scan(self.cloud, &track.repository, &scanned).await?;
+            let _asking = self.shared.locks.lock(&format!("scan {}@{scanned}", track.repository)).await;
+            let scan = self.shared.known.scan(self.cloud, &track.repository, &scanned).await?;
             if let Err(why) = scan.within(allowed) {
                 return unfit(Unfit::Scan(why));
             }

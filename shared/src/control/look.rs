@@ -80,10 +80,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                     && base::may_need_restoring(service, &revisions)
                     && (base::newest_is_a_copy(&revisions)
                         || base::newest_failed(&revisions, history.read(self.cloud, service).await?));
-                if restores {
-                    self.restore(service, &revisions).await?;
-                }
-                Ok(Looked::Done)
+                if restores { self.restore(service, &revisions).await } else { Ok(Looked::Done) }
             }
         }
     }
@@ -173,7 +170,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if !self.scope.repositories.contains(&track.repository) {
             return Ok(Verdict::Keep(Keep::RepositoryNotAllowed(track.repository.clone())));
         }
-        let Some(uri) = self.cloud.repository_uri(&track.repository).await? else {
+        let Some(uri) = self.repository_uri(&track.repository).await? else {
             return Ok(Verdict::Keep(Keep::NoRepository(track.repository.clone())));
         };
         let choice = self.choose_image(track).await?;

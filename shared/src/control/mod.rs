@@ -3,9 +3,12 @@
 //! Writes are absolute and few: one RegisterTaskDefinition and one UpdateService for a release, tags for a
 //! rejection, one RegisterTaskDefinition after a failure. Nothing is remembered between calls.
 //!
+//! Several services are looked at at once, at a pace that leaves AWS's limits to others too; what does not fit into the
+//! time of an invocation is the next sweep's.
+//!
 //! Here is the walk; `look` is one look at one service, `image` which image it should run and whether it can, `act` what
 //! is written, `say` how it is told, `known` what one walk need not ask twice, `diagnose` why a roll-out fails, `conclude`
-//! whether one has succeeded.
+//! whether one has succeeded, `turn` who waits for what, `together` how looks go on at once.
 
 mod act;
 mod conclude;
@@ -14,6 +17,10 @@ mod image;
 mod known;
 mod look;
 mod say;
+mod together;
+mod turn;
+
+use std::cell::RefCell;
 
 use thiserror::Error;
 
@@ -22,13 +29,16 @@ use crate::cloud::{Cloud, CloudError};
 use crate::decision::{Action, Decision};
 use crate::hint::Hint;
 use crate::model::{Service, ServiceName};
-use crate::policy::{self, Track};
+use crate::pace;
+use crate::policy::{self, PolicyError, Track};
 use crate::release::Keep;
-use known::Known;
+use turn::{Shared, Turn};
 
 /// How often one call looks at a service again after its own write. A tag that moves faster than this is the
 /// next hint's or the sweep's.
 const LOOKS: u32 = 3;
+/// How many services are looked at at once: enough to wait for AWS's limits and not for its answers.
+const AT_ONCE: usize = 8;
 /// What this installation may touch. Tags choose what is wanted, never what is allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -77,8 +87,8 @@ async fn walk<C: Cloud>(
     hint: &Hint,
     log: &mut impl FnMut(Decision),
 ) -> Result<(), Unfinished> {
-    let mut watch =
-        Watch { cloud, scope, hint, log, looked_at: 0, failures: Vec::new(), known: Known::default() };
+    let shared = Shared::new(cloud);
+    let mut watch = Watch::new(cloud, scope, hint, &shared, log);
     match hint {
         Hint::Image { repository, .. } if !scope.repositories.contains(repository) => {
             watch.say(Action::Ignored, Keep::RepositoryNotAllowed(repository.clone()));
@@ -107,46 +117,86 @@ struct Watch<'a, C, L> {
     cloud: &'a C,
     scope: &'a Scope,
     hint: &'a Hint,
+    shared: &'a Shared,
+    turn: Turn,
     log: &'a mut L,
     looked_at: usize,
     failures: Vec<CloudError>,
-    known: Known,
 }
 
-impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
+impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
+    fn new(cloud: &'a C, scope: &'a Scope, hint: &'a Hint, shared: &'a Shared, log: &'a mut L) -> Self {
+        Watch { cloud, scope, hint, shared, turn: Turn::default(), log, looked_at: 0, failures: Vec::new() }
+    }
+
     async fn clusters(&mut self) {
+        let mut concerned = Vec::new();
         for cluster in &self.scope.clusters {
             match self.cloud.services(cluster).await {
-                Ok(services) => self.each(services).await,
+                Ok(services) => concerned.extend(services.into_iter().filter_map(|it| self.concerned(it))),
                 Err(error) => self.failed(None, error),
             }
         }
-        if self.looked_at == 0 && self.failures.is_empty() {
-            self.say(Action::Kept, "no service follows it");
+        if concerned.is_empty() && self.failures.is_empty() {
+            return self.say(Action::Kept, "no service follows it");
         }
+        // Those that fit at once need no order.
+        if concerned.len() > AT_ONCE {
+            let start = pace::starts_at(concerned.len(), self.cloud.now());
+            // A push begins opposite to the sweep of the same minute, so that they seldom meet.
+            let opposite = if *self.hint == Hint::Everything { 0 } else { concerned.len() / 2 };
+            let start = (start + opposite) % concerned.len();
+            concerned.rotate_left(start);
+        }
+        self.each(concerned).await;
+    }
+
+    /// A service with what it follows, if the hint means it.
+    fn concerned(&self, service: Service) -> Option<(Service, Result<Vec<Track>, PolicyError>)> {
+        let tracks = policy::tracks(&service.tags);
+        let is_meant = match (&tracks, self.hint) {
+            (Ok(tracks), Hint::Image { repository, tag }) => {
+                tracks.iter().any(|track| track.follows(repository, tag))
+            }
+            (Ok(tracks), _) => !tracks.is_empty(),
+            // A push concerns those it can reach; a policy that nobody can read is the sweep's to report.
+            (Err(_), hint) => *hint == Hint::Everything,
+        };
+        is_meant.then_some((service, tracks))
     }
 
     /// One service's trouble is not another's.
-    async fn each(&mut self, services: Vec<Service>) {
-        for service in services {
-            let tracks = match policy::tracks(&service.tags) {
-                Ok(tracks) if tracks.is_empty() => continue,
-                Ok(tracks) => tracks,
-                // A push concerns those it can reach; a policy that nobody can read is the sweep's to report.
-                Err(_) if *self.hint != Hint::Everything => continue,
-                Err(error) => {
-                    self.looked_at += 1;
-                    self.about(&service.name, Action::Kept, error);
-                    continue;
-                }
-            };
-            let concerned = match self.hint {
-                Hint::Image { repository, tag } => tracks.iter().any(|track| track.follows(repository, tag)),
-                _ => true,
-            };
-            if concerned {
-                self.handle(service, &tracks).await;
+    async fn each(&mut self, concerned: Vec<(Service, Result<Vec<Track>, PolicyError>)>) {
+        let count = concerned.len();
+        let (cloud, scope, hint, shared) = (self.cloud, self.scope, self.hint, self.shared);
+        let log = &RefCell::new(&mut *self.log);
+        let jobs = concerned.into_iter().map(|(service, tracks)| async move {
+            if !shared.may_look(cloud).await {
+                return None;
             }
+            let mut log = |decision| log.borrow_mut()(decision);
+            let mut watch = Watch::new(cloud, scope, hint, shared, &mut log);
+            match tracks {
+                Ok(tracks) => watch.handle(service, &tracks).await,
+                Err(error) => {
+                    watch.looked_at += 1;
+                    watch.about(&service.name, Action::Kept, error);
+                }
+            }
+            Some((watch.looked_at, watch.failures))
+        });
+        let outcomes = together::at_most(AT_ONCE, jobs).await;
+        let reached = outcomes.iter().flatten().count();
+        for (looked_at, failures) in outcomes.into_iter().flatten() {
+            self.looked_at += looked_at;
+            self.failures.extend(failures);
+        }
+        if reached < count {
+            let left = count - reached;
+            let reason = format!(
+                "{left} of {count} services were not reached in the time of this invocation; the next sweep goes on"
+            );
+            self.say(Action::Postponed, reason);
         }
     }
 
@@ -172,16 +222,16 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         self.looked_at += 1;
         let name = service.name.clone();
         for look in 1..=LOOKS {
-            let before = service.task_definition_arn.clone();
-            let looked = match self.look(&service, tracks).await {
+            let looked = match self.look_in_turn(&mut service, tracks).await {
                 Ok(looked) => looked,
                 Err(error) => return self.failed(Some(&name), error),
             };
+            let before = service.task_definition_arn.clone();
             if looked == Looked::Done || look == LOOKS {
                 return;
             }
             // Whoever writes last must have seen the newest state.
-            self.known.look_again(tracks);
+            self.shared.known.look_again(tracks);
             service = match self.cloud.service(&name).await {
                 Ok(Some(again)) => again,
                 Ok(None) => return self.about(&name, Action::Kept, "the service is gone"),
@@ -206,6 +256,8 @@ enum Looked {
     },
     /// Somebody else registered a revision during this look that a release must be made from.
     Outrun,
+    /// It is not this service's turn to be written to.
+    Waits,
 }
 
 #[cfg(test)]

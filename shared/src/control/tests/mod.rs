@@ -1,12 +1,14 @@
 //! The four steps against a small cloud in memory.
 
 mod choosing;
+mod crowd;
 mod diagnosing;
 mod fake;
 mod keeping;
 mod restoring;
 mod runs;
 mod template;
+mod virtual_time;
 
 use serde_json::json;
 
@@ -146,15 +148,8 @@ async fn only_rejections_of_digests_that_are_gone_make_room() {
     }
     let mut log = |_| ();
     let (scope, hint) = (scope(), pushed());
-    let watch = Watch {
-        cloud: &cloud,
-        scope: &scope,
-        hint: &hint,
-        log: &mut log,
-        looked_at: 0,
-        failures: Vec::new(),
-        known: Known::default(),
-    };
+    let shared = Shared::new(&cloud);
+    let watch = Watch::new(&cloud, &scope, &hint, &shared, &mut log);
     let service = cloud.services.borrow()[0].clone();
     watch.make_room(&service).await.unwrap();
     assert!(cloud.writes().is_empty(), "a rejection that holds is not forgotten");
