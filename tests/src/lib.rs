@@ -6,6 +6,7 @@
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
 //! | `images` | the real SDK against the registry: lists, manifests, configurations, scans |
+//! | `limits` | AWS's token buckets, and a push that meets empty ones |
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
 //! | `permissions` | what each function asks of AWS is what its policy in the template grants |
 //! | `stack` | what `pushboat local` declares is what the template declares |
