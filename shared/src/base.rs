@@ -81,7 +81,7 @@ pub fn template<'a>(
     let images = running_images(revisions, revision, tracks, history);
     if let Some((failed, attempt)) = failed_attempt(revisions, revision, &images, history) {
         let why = failed.reason.clone();
-        match Noted::of(&attempt.tags, now) {
+        match Noted::of(&attempt.tags, policy::PASSED_OVER, now) {
             Noted::Never => {
                 let failed_revision_arn = attempt.arn.clone();
                 return Template::Failed { revision, why, failed_revision_arn };

@@ -13,7 +13,7 @@ use crate::model::{Digest, Outcome, Rollout, RolloutState, Service, ServiceStatu
 use crate::policy::{self, Track};
 use crate::preflight::Unfit;
 use crate::rule::{Choice, How, Rule};
-use crate::task_definition::{EditError, NOTED, TaskDefinition};
+use crate::task_definition::{EditError, TaskDefinition, family_and_number};
 
 /// An invocation that overlaps with the one that wrote a rejection may have read the service before it. It lasts a
 /// minute at most, and what is written is visible to everybody soon after.
@@ -34,6 +34,8 @@ pub struct Candidate {
     pub replaces: String,
     /// The image has its own tag in the registry already, so that it stays while it is in use.
     pub is_kept: bool,
+    /// It ran before the stack sent an older revision again.
+    pub is_back: bool,
 }
 
 impl Candidate {
@@ -145,9 +147,9 @@ pub enum Noted {
 }
 
 impl Noted {
-    /// By the tags of the revision that failed.
-    pub fn of(tags: &Tags, now: Option<Timestamp>) -> Noted {
-        let Some(value) = tags.get(NOTED) else { return Noted::Never };
+    /// By the tags of the revision that failed, and the key of the mark.
+    pub fn of(tags: &Tags, mark: &str, now: Option<Timestamp>) -> Noted {
+        let Some(value) = tags.get(mark) else { return Noted::Never };
         let at = value.split(' ').next().and_then(|at| at.parse::<Timestamp>().ok());
         match (at, now) {
             (Some(at), Some(now)) if now.duration_since(at) > OVERLAP => Noted::LongAgo,
@@ -219,6 +221,7 @@ pub fn candidate(
         how,
         replaces: current.to_string(),
         is_kept: image.tags.iter().any(|tag| policy::is_deployed_tag(tag)),
+        is_back: false,
     })
 }
 
@@ -237,6 +240,58 @@ fn at_it_already(service: &Service, container: &str, tagged: String, how: How, d
         }),
         _ => Verdict::Keep(Keep::Current { tagged: named(&tagged, &how), digest, standing }),
     }
+}
+
+/// Where the stack has sent an older revision of the template again, and what the tag means is rejected: the image that
+/// ran before the stack's update, if nothing speaks against it. Without it the old image would stay.
+pub fn live_before(
+    service: &Service,
+    track: &Track,
+    own: &TaskDefinition,
+    history: &[Rollout],
+) -> Option<Candidate> {
+    let of_stack = own.is_of_template() && own.arn == service.task_definition_arn;
+    let (container, current) =
+        own.container(track.container.as_deref(), &track.repository).ok().filter(|_| of_stack)?;
+    let here = history.iter().position(|rollout| rollout.task_definition_arn == own.arn)?;
+    let before = history[here + 1..].iter().find(|rollout| rollout.outcome == Outcome::Successful)?;
+    let number = |arn| family_and_number(arn).map(|(_, number)| number);
+    if number(&before.task_definition_arn) <= number(&own.arn) {
+        return None;
+    }
+    let digest = before.ran(container)?;
+    let runs = current.digest.clone().or_else(|| history[here].ran(container));
+    if runs.as_ref() == Some(&digest) || policy::rejection(&service.tags, &digest).is_some() {
+        return None;
+    }
+    Some(Candidate {
+        container: container.to_owned(),
+        image: format!("{}@{digest}", current.name),
+        tagged: format!("{}@{digest}", track.repository),
+        how: How::ByName,
+        digest,
+        replaces: current.to_string(),
+        is_kept: true,
+        is_back: true,
+    })
+}
+
+/// The image that a service is about to leave for another, if its roll-out has failed and nobody has written that down:
+/// once the service has moved on, nothing tells of it any more.
+pub fn left_behind(service: &Service, own: &TaskDefinition, candidate: &Candidate) -> Option<Rejection> {
+    let primary = service.primary.as_ref().filter(|_| standing(service) == Standing::FailedInPlace)?;
+    let (container, current) = own.container(Some(&candidate.container), "").ok()?;
+    let digest = current.digest.clone().filter(|digest| *digest != candidate.digest)?;
+    if policy::rejection(&service.tags, &digest).is_some() {
+        return None;
+    }
+    Some(Rejection {
+        container: container.to_owned(),
+        digest,
+        tagged: current.to_string(),
+        why: primary.reason.clone(),
+        failed_revision_arn: own.arn.clone(),
+    })
 }
 
 /// A digest that is in place although its roll-out failed, in the light of the history: it ran before, and what was

@@ -8,12 +8,14 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::model::{Digest, Tags};
+use crate::policy::PASSED_OVER;
 
 /// On a revision that the template registered. A copy drops it.
 pub const TEMPLATE: &str = "pushboat:template";
 /// On a copy: the revision it was made from.
 pub const BASE: &str = "pushboat:base";
-/// On a revision that failed: its failure has been written to the service, and when.
+/// On a revision that failed with an image that is to blame: the failure has been written to the service, and when. Where
+/// the template is to blame, the mark is [`PASSED_OVER`], so that one is not taken for the other.
 pub const NOTED: &str = "pushboat:rejected";
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses.
@@ -103,6 +105,11 @@ pub enum EditError {
 }
 
 impl TaskDefinition {
+    /// It was released, and failed.
+    pub fn is_marked(&self) -> bool {
+        self.tags.keys().any(|key| is_mark(key))
+    }
+
     /// `family:revision`.
     pub fn name(&self) -> &str {
         revision_name(&self.arn)
@@ -194,12 +201,16 @@ impl TaskDefinition {
     /// The tags of this very document registered once more: what was said of its release still holds, but it is
     /// nobody's new wish, and if it ever failed, the copy has not.
     pub fn tags_to_restore(&self) -> Tags {
-        let dropped = |key: &str| is_reserved(key) || key == TEMPLATE || key == NOTED;
+        let dropped = |key: &str| is_reserved(key) || key == TEMPLATE || is_mark(key);
         let kept = self.tags.iter().filter(|(key, _)| !dropped(key));
         let mut tags: Tags = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
         tags.insert(BASE.to_owned(), self.name().to_owned());
         tags
     }
+}
+
+fn is_mark(key: &str) -> bool {
+    key == NOTED || key == PASSED_OVER
 }
 
 /// `family:revision` of an ARN.

@@ -13,6 +13,7 @@
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
+//! | `simulate` (here in `src`, and a binary) | the control code over a simulated AWS, with everything going wrong by a seed |
 //! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, bad input, nothing left behind |
 //!
 //! `schema` holds JSON against the part of JSON Schema that is used here.
@@ -20,6 +21,7 @@
 pub mod inbox;
 pub mod layout;
 pub mod schema;
+pub mod simulate;
 pub mod template;
 pub mod wire;
 

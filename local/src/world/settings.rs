@@ -10,6 +10,8 @@ pub struct Settings {
     pub registry_host: String,
     /// Everything that looks random follows from it.
     pub seed: u64,
+    /// Whether `ECS Task State Change` goes out. A simulation in which nobody listens is spared most of its work.
+    pub tells_of_tasks: bool,
     pub timing: TaskTiming,
     /// Requests are counted and refused as AWS does.
     pub limits: bool,
@@ -34,6 +36,7 @@ impl Default for Settings {
             zones: vec!["eu-central-1a".into(), "eu-central-1b".into()],
             registry_host: "123456789012.dkr.ecr.eu-central-1.amazonaws.com".into(),
             seed: 2048,
+            tells_of_tasks: true,
             timing: TaskTiming {
                 provisioning_millis: 300,
                 deprovisioning_millis: 200,

@@ -97,6 +97,7 @@ fn a_candidate_goes_before_what_runs() {
         how: crate::rule::How::ByName,
         replaces: pinned('a'),
         is_kept: true,
+        is_back: false,
     };
     let runs = [pair("app", pinned('a'))];
     let image = |document: &Map<String, Value>| document["containerDefinitions"][1]["image"].clone();

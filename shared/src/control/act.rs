@@ -44,9 +44,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         }
         let not_kept = self.keep_images(candidates).await?;
         // The template's own revision will do where it has the right images. A mark means that it was tried as it is.
-        let is_base = base.arn != revisions.own.arn
-            && base.with_images(&[]) == document
-            && !base.tags.contains_key(NOTED);
+        let is_base = base.arn != revisions.own.arn && base.with_images(&[]) == document && !base.is_marked();
         let chosen = match is_base {
             true => Chosen::Revision(base.arn.clone()),
             false => {
@@ -125,7 +123,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 Err(_) => None,
             };
             if let Some(newest) = &newest {
-                let is_this = newest.is_made_from(base) && !newest.tags.contains_key(NOTED);
+                let is_this = newest.is_made_from(base) && !newest.is_marked();
                 if is_this && newest.with_images(&[]) == *document {
                     return Ok(Chosen::Revision(newest.arn.clone()));
                 }
@@ -172,7 +170,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let diagnosis = self.diagnose(service, failed, &health, Remedy::RemoveTag(&key)).await;
         let value = self.as_tag_value(&diagnosis);
         self.make_room(service).await?;
-        self.note(service, key, value.clone(), &rejection.failed_revision_arn, value).await?;
+        self.note(service, key, value.clone(), &rejection.failed_revision_arn, (NOTED, value)).await?;
 
         let reason =
             format!("{} failed and does not return by itself: {}", rejection.tagged, diagnosis.sentence);
@@ -197,7 +195,14 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let diagnosis = self.diagnose(service, (failed_revision_arn, why), &health, remedy).await;
         let mark = self.as_tag_value(&diagnosis);
         let value = policy::tag_value(&format!("{revision} {mark}"));
-        self.note(service, policy::PASSED_OVER.to_owned(), value, failed_revision_arn, mark).await?;
+        self.note(
+            service,
+            policy::PASSED_OVER.to_owned(),
+            value,
+            failed_revision_arn,
+            (policy::PASSED_OVER, mark),
+        )
+        .await?;
 
         let reason = format!(
             "the template's revision {revision} failed and is not tried again: {}",
@@ -224,10 +229,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         key: String,
         value: String,
         failed_revision_arn: &str,
-        mark: String,
+        (mark_key, mark): (&str, String),
     ) -> Answer<()> {
         self.cloud.tag(&service.arn, &Tags::from([(key, value)])).await?;
-        let mark = Tags::from([(NOTED.to_owned(), mark)]);
+        let mark = Tags::from([(mark_key.to_owned(), mark)]);
         match self.cloud.tag(failed_revision_arn, &mark).await {
             Err(error) if error.retry_helps() => Err(error),
             // A revision that is gone needs no mark.
@@ -289,12 +294,19 @@ fn reasons(revisions: &Revisions, base: &TaskDefinition, candidates: &[Found<'_>
     let own = revisions.own.name();
     let (mut reasons, mut what) = (Vec::new(), Vec::new());
     if !candidates.is_empty() {
-        let tagged: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.tagged.as_str()).collect();
-        let from: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.replaces.as_str()).collect();
-        let (tagged, from) = (tagged.join(" and "), from.join(" and "));
-        let named: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.named()).collect();
-        reasons.push(format!("{} means another image now; the service ran {from}", named.join(" and ")));
-        what.push(tagged);
+        let (back, new): (Vec<_>, Vec<_>) = candidates.iter().map(|it| &it.1).partition(|it| it.is_back);
+        for (these, why) in
+            [(new, "means another image now"), (back, "ran before the stack's update and returns")]
+        {
+            let tagged: Vec<_> = these.iter().map(|candidate| candidate.tagged.as_str()).collect();
+            let named: Vec<_> = these.iter().map(|candidate| candidate.named()).collect();
+            let from: Vec<_> = these.iter().map(|candidate| candidate.replaces.as_str()).collect();
+            if !these.is_empty() {
+                let (tagged, from) = (tagged.join(" and "), from.join(" and "));
+                reasons.push(format!("{} {why}; the service ran {from}", named.join(" and ")));
+                what.push(tagged);
+            }
+        }
     }
     if base.arn != revisions.own.arn {
         let name = base.name();

@@ -8,8 +8,8 @@ use crate::decision::Decision;
 use crate::hint::Hint;
 use crate::model::{Rollout, Service};
 use crate::policy::Track;
-use crate::release::{self, Keep, Noted, Precedent, Verdict};
-use crate::task_definition::{TaskDefinition, family_and_number};
+use crate::release::{self, Candidate, Keep, Noted, Precedent, Verdict};
+use crate::task_definition::{NOTED, TaskDefinition, family_and_number};
 
 /// The roll-outs of a service, read when the first question needs them.
 #[derive(Default)]
@@ -42,7 +42,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 }
                 Verdict::Keep(keep) => self.kept(service, keep),
                 Verdict::Reject(rejection) => self.reject_digest(service, &rejection).await?,
-                Verdict::Release(candidate) => candidates.push((track, *candidate)),
+                Verdict::Release(candidate) => {
+                    self.reject_left_behind(service, &revisions, &candidate, &mut history).await?;
+                    candidates.push((track, *candidate));
+                }
             }
         }
         let candidates = self.fit_to_run(service, &revisions.own, &template, candidates).await?;
@@ -180,6 +183,11 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 let history = history.read(self.cloud, service).await?;
                 return Ok(release::blamed_in_place(rejection, history));
             }
+            Err(verdict @ Verdict::Keep(Keep::Rejected { .. })) if definition.is_of_template() => {
+                let history = history.read(self.cloud, service).await?;
+                let back = release::live_before(service, track, definition, history);
+                return Ok(back.map_or(verdict, |candidate| Verdict::Release(Box::new(candidate))));
+            }
             Err(verdict) => return Ok(verdict),
         };
         // Only a candidate is worth the question what became of it before.
@@ -192,11 +200,27 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         Ok(release::judge(candidate, precedent, noted))
     }
 
+    /// What failed in place is written down before the service leaves it.
+    async fn reject_left_behind(
+        &mut self,
+        service: &Service,
+        revisions: &Revisions,
+        candidate: &Candidate,
+        history: &mut History,
+    ) -> Answer<()> {
+        let Some(rejection) = release::left_behind(service, &revisions.own, candidate) else { return Ok(()) };
+        let history = history.read(self.cloud, service).await?;
+        match release::blamed_in_place(rejection, history) {
+            Verdict::Reject(rejection) => self.reject_digest(service, &rejection).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Has the failure of this revision been written down before? A revision that can no longer be described carries
     /// no mark.
     async fn noted(&self, revision_arn: &str) -> Answer<Noted> {
         match self.cloud.task_definition(revision_arn).await {
-            Ok(definition) => Ok(Noted::of(&definition.tags, self.cloud.now())),
+            Ok(definition) => Ok(Noted::of(&definition.tags, NOTED, self.cloud.now())),
             Err(error) if error.retry_helps() => Err(error),
             Err(_) => Ok(Noted::Never),
         }

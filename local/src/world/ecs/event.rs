@@ -75,6 +75,9 @@ impl World {
     /// Counts the change and tells the bus about it.
     pub(super) fn task_changed(&mut self, task: usize) {
         self.ecs.tasks[task].version += 1;
+        if !self.settings.tells_of_tasks {
+            return;
+        }
         let task = &self.ecs.tasks[task];
         let resource = task.arn.clone();
         let detail = self.task_detail(task);

@@ -5,6 +5,7 @@ mod crowd;
 mod diagnosing;
 mod fake;
 mod keeping;
+mod moving_on;
 mod restoring;
 mod runs;
 mod template;

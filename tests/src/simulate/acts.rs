@@ -1,0 +1,194 @@
+//! The rules that are checked at a write: what may be registered, released and rejected.
+
+use pushboat::hint::Hint;
+use pushboat::model::{Digest, RolloutState, Service, Tags};
+use pushboat::policy::PASSED_OVER;
+use pushboat::task_definition::{BASE, NOTED, TEMPLATE, revision_name};
+use pushboat_local::world::ecs::TaskDefinition;
+use serde_json::{Map, Value};
+
+use super::instances::Instance;
+use super::stage::Stage;
+use super::watch::{GRACE, Rule, Writer, digest_of};
+use super::{CONTAINER, TAG};
+
+/// One for each look after the first, because what an instance wrote it may not see yet.
+const LOOKS: u32 = 2;
+
+impl Stage {
+    fn pushboat(&self, id: u32) -> Option<&Instance> {
+        self.instances.get(&id).filter(|it| it.is_function())
+    }
+
+    pub(super) fn wrote(&mut self, id: u32, operation: &str, subject: &str) {
+        let is_quiet = self.now >= self.quiet_from();
+        if is_quiet && self.pushboat(id).is_some() {
+            self.breaks(Rule::Quiet, format!("#{id} still writes: {operation} {subject}"));
+        }
+    }
+
+    pub(super) fn registered(&mut self, id: u32, arn: &str) {
+        let now = self.now;
+        self.watch.registered_at.insert(arn.to_owned(), now);
+        let Some(instance) = self.pushboat(id) else { return };
+        let (started, own) = (instance.started, instance.registered.clone());
+        let instance_surplus = instance.surplus;
+        let all = &self.world.ecs.task_definitions;
+        let Ok(new) = self.world.find_task_definition(arn) else { return };
+        let mut earlier = all.iter().rev().filter(|it| it.family == new.family && it.active && it.arn != arn);
+        let newest = earlier.next();
+        let is_same = |it: &&TaskDefinition| {
+            it.document == new.document
+                && it.tags.get(BASE) == new.tags.get(BASE)
+                && ![NOTED, PASSED_OVER].iter().any(|mark| it.tags.contains_key(*mark))
+        };
+        let surplus = newest.filter(is_same).map(|it| it.arn.clone());
+        let is_surplus = surplus.is_some();
+        let differs = differs_from_base(all, new);
+        if let Some(surplus) = surplus {
+            let since = self.watch.registered_at.get(&surplus).copied().unwrap_or(0);
+            let again = own.contains(&surplus) && instance_surplus > LOOKS;
+            if started > since + GRACE || again {
+                let (new, old) = (revision_name(arn).to_owned(), revision_name(&surplus).to_owned());
+                let words = format!("#{id} registers {new}, although {old} is the same and was there before");
+                self.breaks(Rule::Surplus, words);
+            }
+        }
+        if let Some(words) = differs {
+            self.breaks(Rule::Revision, format!("#{id} registers {}, which {words}", revision_name(arn)));
+        }
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.surplus += u32::from(is_surplus);
+            instance.registered.push(arn.to_owned());
+        }
+    }
+
+    /// Just before a release is carried out.
+    pub(super) fn intends(&mut self, id: u32, service: &str, task_definition_arn: &str) {
+        let Some(index) = self.index_of(service) else { return };
+        let Some(instance) = self.pushboat(id) else { return };
+        let since = instance.started - GRACE;
+        let Some(digest) = digest_of(&self.world, task_definition_arn) else { return };
+        let watched = &self.watch.services[index];
+        let meant = held(&self.watch.tag, since, |it| *it == digest);
+        let ran = held(&watched.ran, since, |it| it.as_ref() == Some(&digest));
+        let failed = watched.failures.get(&digest).copied();
+        let failed = failed.filter(|at| *at < since && *at > watched.released_by_person_at);
+        // After a stack update, what ran before it may return.
+        let returns =
+            watched.before_stack.is_some() && held(&watched.ran, 0, |it| it.as_ref() == Some(&digest));
+        let named = self.named(&digest);
+        if !meant && !ran && !returns {
+            let words = format!("#{id} releases {named}, which neither the tag meant nor {service} ran");
+            self.breaks(Rule::LooksFirst, words);
+        }
+        // A late one may have seen the service at it; that is repaired, not prevented.
+        if failed.is_some() && !ran {
+            self.breaks(Rule::NoReturn, format!("#{id} releases {named}, which failed in {service} before"));
+        }
+    }
+
+    pub(super) fn released(&mut self, id: u32, service: &str, task_definition_arn: &str) {
+        let digest = digest_of(&self.world, task_definition_arn);
+        let named = digest.map_or_else(|| "?".to_owned(), |it| self.named(&it));
+        self.tell(|_| format!("     which is {named}"));
+        if let Some(index) = self.index_of(service) {
+            self.watch.services[index].last_writer = Writer::Pushboat;
+        }
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.unlooked = Some(service.to_owned());
+            instance.has_looked = false;
+        }
+    }
+
+    /// Carried out, perhaps more than once, and answered.
+    pub(super) fn release_answered(&mut self, id: u32) {
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.releases += 1;
+        }
+    }
+
+    pub(super) fn asked_for_image(&mut self, id: u32) {
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.images += 1;
+        }
+    }
+
+    pub(super) fn looked_again(&mut self, id: u32, service: &str) {
+        if let Some(instance) = self.instances.get_mut(&id)
+            && instance.unlooked.as_deref() == Some(service)
+        {
+            instance.has_looked = true;
+        }
+    }
+
+    pub(super) fn tagged(&mut self, id: u32, arn: &str, tags: &Tags) {
+        let is_function = self.pushboat(id).is_some();
+        let Some(index) = self.world.ecs.services.iter().position(|it| it.arn == arn) else { return };
+        for key in tags.keys().filter_map(|key| key.strip_prefix("pushboat:rejected:")) {
+            let Ok(digest) = format!("sha256:{key}").parse::<Digest>() else { continue };
+            if is_function && !self.watch.services[index].ever_failed.contains(&digest) {
+                let named = self.named(&digest);
+                self.breaks(Rule::Blame, format!("#{id} rejects {named}, no roll-out of which has failed"));
+            }
+        }
+    }
+
+    /// What a function reads of services that failed in place.
+    pub(super) fn notices(&mut self, id: u32, services: &[Service]) {
+        let call = self.instances.get(&id).and_then(|it| it.call.as_ref());
+        // The push of another tag concerns nobody, and those who only write decide nothing.
+        if call.is_none_or(|it| matches!(&it.hint, Hint::Image { tag, .. } if tag != TAG)) {
+            return;
+        }
+        for service in services {
+            let failed = service.primary.as_ref().filter(|it| it.state == RolloutState::Failed);
+            let digest = failed.and_then(|it| digest_of(&self.world, &it.task_definition_arn));
+            let seen = self.index_of(&service.name.service).zip(digest);
+            if let (Some(seen), Some(instance)) = (seen, self.instances.get_mut(&id)) {
+                instance.saw_failed.push(seen);
+            }
+        }
+    }
+
+    /// An invocation has come to its end without an error.
+    pub(super) fn ended_well(&mut self, id: u32) {
+        let seen = self.instances.get_mut(&id).map(|it| std::mem::take(&mut it.saw_failed));
+        self.saw_failed(seen.unwrap_or_default());
+        let Some(instance) = self.pushboat(id) else { return };
+        // After its third look it leaves the rest to the next hint.
+        let must_look = instance.unlooked.is_some() && instance.images < 3;
+        let (looked, releases, said) = (instance.has_looked, instance.releases, instance.said);
+        if must_look && !looked {
+            self.breaks(Rule::SecondLook, format!("#{id} ends after a release without another look"));
+        }
+        if said < releases {
+            self.breaks(Rule::Reason, format!("#{id} released {releases} times and said so {said} times"));
+        }
+    }
+}
+
+/// Was there such an entry at any moment since?
+fn held<T>(history: &[(i64, T)], since: i64, is_it: impl Fn(&T) -> bool) -> bool {
+    let ends = history.iter().skip(1).map(|(at, _)| *at).chain([i64::MAX]);
+    history.iter().zip(ends).any(|((_, value), until)| until >= since && is_it(value))
+}
+
+fn differs_from_base(all: &[TaskDefinition], new: &TaskDefinition) -> Option<String> {
+    let Some(name) = new.tags.get(BASE) else { return Some("does not say from what it is made".to_owned()) };
+    if new.tags.contains_key(TEMPLATE) {
+        return Some("says that it is the template's".to_owned());
+    }
+    let base = all.iter().find(|it| revision_name(&it.arn) == name)?;
+    (without_image(&base.document) != without_image(&new.document))
+        .then(|| format!("differs from its base {name} in more than the image"))
+}
+
+fn without_image(document: &Map<String, Value>) -> Map<String, Value> {
+    let mut document = document.clone();
+    let containers = document.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten().filter(|it| it["name"] == CONTAINER) {
+        container["image"] = Value::Null;
+    }
+    document
+}

@@ -1,0 +1,244 @@
+//! What a seed means: which faults there are, what the services look like, and who does what when. A plan is data, so
+//! that a failing one can be cut down: without a class of faults, without a step.
+
+use std::fmt;
+
+use super::random::Random;
+
+pub(super) const SECOND: i64 = 1_000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub const HOUR: i64 = 60 * MINUTE;
+/// Until here everything works: the first roll-out completes.
+pub(super) const CALM_BEFORE: i64 = 10 * MINUTE;
+
+/// What may go wrong. A seed has some of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// Events and ticks that never arrive.
+    Lost,
+    /// Events that arrive up to four times, so that two to eight instances of the function overlap.
+    Doubled,
+    /// Events that arrive up to six hours later, and so in another order.
+    Late,
+    /// Instances that die between two calls, and are run again after one and two minutes.
+    Crashes,
+    /// Calls without an answer, carried out or not.
+    Unanswered,
+    /// Calls that take up to 20 seconds.
+    Slow,
+    /// Reads of what was true up to ten seconds ago, each by itself.
+    Stale,
+    /// A neighbour in the account who empties the token buckets.
+    Throttled,
+    /// Images that exit at start, fail their health checks, or cannot be pulled.
+    BadImages,
+    /// Tasks that take up to three minutes to start.
+    SlowTasks,
+    /// Healthy tasks that die.
+    DyingTasks,
+    /// Stack updates: the template registers revisions, good and bad, and the stack updates the service.
+    Stack,
+    /// A person with the console.
+    Person,
+}
+
+pub const FAULTS: [Fault; 13] = [
+    Fault::Lost,
+    Fault::Doubled,
+    Fault::Late,
+    Fault::Crashes,
+    Fault::Unanswered,
+    Fault::Slow,
+    Fault::Stale,
+    Fault::Throttled,
+    Fault::BadImages,
+    Fault::SlowTasks,
+    Fault::DyingTasks,
+    Fault::Stack,
+    Fault::Person,
+];
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Lost => "lost",
+            Fault::Doubled => "doubled",
+            Fault::Late => "late",
+            Fault::Crashes => "crashes",
+            Fault::Unanswered => "unanswered",
+            Fault::Slow => "slow",
+            Fault::Stale => "stale",
+            Fault::Throttled => "throttled",
+            Fault::BadImages => "bad-images",
+            Fault::SlowTasks => "slow-tasks",
+            Fault::DyingTasks => "dying-tasks",
+            Fault::Stack => "stack",
+            Fault::Person => "person",
+        })
+    }
+}
+
+/// What becomes of a task that runs an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nature {
+    Good,
+    ExitsAtStart,
+    FailsHealthChecks,
+    CannotBePulled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// A new image under the tag that is followed.
+    Push(Nature),
+    /// The tag goes back to an image that was pushed before.
+    Retag {
+        back: u64,
+    },
+    /// The template's task definition changes. `is_bad`: no task of it starts, whatever the image.
+    Template {
+        service: usize,
+        is_bad: bool,
+        updates_service: bool,
+    },
+    /// Some property of the service changes, so the stack sends its task definition again: a bare family, or the
+    /// revision that the template registered last.
+    StackUpdate {
+        service: usize,
+        is_bare: bool,
+    },
+    /// A revision that nobody's provenance is on, with an image that was pushed before; or only registered.
+    PersonDeploys {
+        service: usize,
+        back: u64,
+        updates_service: bool,
+    },
+    PersonScales {
+        service: usize,
+        to: u32,
+    },
+    PersonForces {
+        service: usize,
+    },
+    PersonReleases {
+        service: usize,
+    },
+    PersonStops {
+        service: usize,
+    },
+    /// A neighbour takes every token of every bucket for so many seconds.
+    Neighbour {
+        seconds: i64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) at: i64,
+    pub(super) act: Act,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breaker {
+    Off,
+    LeavesInPlace,
+    RollsBack,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ServiceShape {
+    pub(super) name: &'static str,
+    pub(super) desired: u32,
+    pub(super) minimum_healthy_percent: u32,
+    pub(super) breaker: Breaker,
+    pub(super) grace_seconds: u32,
+    /// The first definition names a tag, which ECS resolves.
+    pub(super) by_tag: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub seed: u64,
+    pub faults: Vec<Fault>,
+    pub(super) services: Vec<ServiceShape>,
+    pub(super) steps: Vec<Step>,
+    /// From here on nothing is lost, nobody writes, and what is late still arrives.
+    pub(super) storm_ends: i64,
+}
+
+impl Plan {
+    pub fn of_seed(seed: u64) -> Plan {
+        let mut random = Random::new(seed);
+        let everything = random.permille(100);
+        let faults = FAULTS.into_iter().filter(|_| random.permille(500) || everything).collect::<Vec<_>>();
+        let breakers = [Breaker::RollsBack, Breaker::RollsBack, Breaker::RollsBack, Breaker::LeavesInPlace];
+        let mut services = Vec::new();
+        for name in ["web", "api"].into_iter().take(1 + usize::from(random.permille(250))) {
+            services.push(ServiceShape {
+                name,
+                desired: u32::try_from(random.between(1, 4)).unwrap_or(1),
+                minimum_healthy_percent: random.pick(&[100, 100, 50]),
+                breaker: if random.permille(60) { Breaker::Off } else { random.pick(&breakers) },
+                grace_seconds: random.pick(&[0, 10, 60]),
+                by_tag: random.permille(300),
+            });
+        }
+        let mut steps = Vec::new();
+        let mut at = CALM_BEFORE;
+        for _ in 0..random.between(1, 14) {
+            at += match random.below(10) {
+                0..4 => random.between(0, 5 * SECOND),
+                4..8 => random.between(5 * SECOND, 4 * MINUTE),
+                _ => random.between(4 * MINUTE, 30 * MINUTE),
+            };
+            steps.push(Step { at, act: act(&mut random, &faults, services.len()) });
+        }
+        let storm_ends = at + random.between(0, 10 * MINUTE);
+        Plan { seed, faults, services, steps, storm_ends }
+    }
+
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    /// Keeps these steps, by their numbers in the whole plan.
+    pub fn keep(&mut self, steps: &[usize]) {
+        let mut number = 0;
+        self.steps.retain(|_| {
+            number += 1;
+            steps.contains(&(number - 1))
+        });
+    }
+
+    pub fn steps(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+fn act(random: &mut Random, faults: &[Fault], services: usize) -> Act {
+    let has = |fault| faults.contains(&fault);
+    let service = usize::try_from(random.below(services as u64)).unwrap_or(0);
+    let roll = random.below(100);
+    match roll {
+        0..12 if has(Fault::Stack) => {
+            Act::Template { service, is_bad: random.permille(300), updates_service: random.permille(400) }
+        }
+        12..22 if has(Fault::Stack) => Act::StackUpdate { service, is_bare: random.permille(700) },
+        22..27 if has(Fault::Person) => {
+            Act::PersonDeploys { service, back: random.below(3), updates_service: random.permille(700) }
+        }
+        27..32 if has(Fault::Person) => {
+            Act::PersonScales { service, to: u32::try_from(random.between(1, 5)).unwrap_or(1) }
+        }
+        32..35 if has(Fault::Person) => Act::PersonForces { service },
+        35..40 if has(Fault::Person) => Act::PersonReleases { service },
+        40..43 if has(Fault::Person) => Act::PersonStops { service },
+        43..53 if has(Fault::Throttled) => Act::Neighbour { seconds: random.between(5, 240) },
+        53..60 => Act::Retag { back: 1 + random.below(3) },
+        _ => Act::Push(if has(Fault::BadImages) && random.permille(400) {
+            random.pick(&[Nature::ExitsAtStart, Nature::FailsHealthChecks, Nature::CannotBePulled])
+        } else {
+            Nature::Good
+        }),
+    }
+}
