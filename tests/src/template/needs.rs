@@ -97,8 +97,26 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
             vec![need(text("resourceArn").to_owned(), &here)]
         }
         "ecr:DescribeRepositories" => texts("repositoryNames").iter().map(|name| repository(name)).collect(),
-        "ecr:DescribeImages" | "ecr:BatchGetImage" | "ecr:PutImage" => {
-            vec![repository(text("repositoryName"))]
+        "ecr:DescribeImages"
+        | "ecr:BatchGetImage"
+        | "ecr:DescribeImageScanFindings"
+        | "ecr:GetDownloadUrlForLayer"
+        | "ecr:PutImage" => vec![repository(text("repositoryName"))],
+        "ecs:ListTasks" => vec![need("*".to_owned(), &in_cluster)],
+        "ecs:DescribeTasks" => {
+            let tasks = texts("tasks").into_iter();
+            tasks.map(|task| need(named("ecs", &format!("task/{cluster_name}"), task), &in_cluster)).collect()
+        }
+        "logs:GetLogEvents" => {
+            let stream = format!("log-group:{}:log-stream:{}", text("logGroupName"), text("logStreamName"));
+            vec![need(arn("logs", &stream), &here)]
+        }
+        "events:PutEvents" => {
+            let entries = request["Entries"].as_array().into_iter().flatten();
+            let source = |entry: &Value| entry["Source"].as_str().unwrap_or_default().to_owned();
+            entries
+                .map(|entry| need(arn("events", "event-bus/default"), &with("events:source", source(entry))))
+                .collect()
         }
         _ => return None,
     })
