@@ -1,5 +1,6 @@
 //! The rules that are checked at a write: what may be registered, released and rejected.
 
+use pushboat::announce::Announcement;
 use pushboat::hint::Hint;
 use pushboat::model::{Digest, RolloutState, Service, Tags};
 use pushboat::policy::PASSED_OVER;
@@ -12,8 +13,8 @@ use super::stage::Stage;
 use super::watch::{GRACE, Rule, Writer, digest_of};
 use super::{CONTAINER, TAG};
 
-/// One for each look after the first, because what an instance wrote it may not see yet.
-const LOOKS: u32 = 2;
+/// How often an instance looks at one service.
+const LOOKS: u32 = 3;
 
 impl Stage {
     fn pushboat(&self, id: u32) -> Option<&Instance> {
@@ -47,7 +48,7 @@ impl Stage {
         let differs = differs_from_base(all, new);
         if let Some(surplus) = surplus {
             let since = self.watch.registered_at.get(&surplus).copied().unwrap_or(0);
-            let again = own.contains(&surplus) && instance_surplus > LOOKS;
+            let again = own.contains(&surplus) && instance_surplus >= LOOKS;
             if started > since + GRACE || again {
                 let (new, old) = (revision_name(arn).to_owned(), revision_name(&surplus).to_owned());
                 let words = format!("#{id} registers {new}, although {old} is the same and was there before");
@@ -96,8 +97,7 @@ impl Stage {
             self.watch.services[index].last_writer = Writer::Pushboat;
         }
         if let Some(instance) = self.instances.get_mut(&id) {
-            instance.unlooked = Some(service.to_owned());
-            instance.has_looked = false;
+            instance.looks.entry(service.to_owned()).or_default().is_unlooked = true;
         }
     }
 
@@ -108,17 +108,23 @@ impl Stage {
         }
     }
 
-    pub(super) fn asked_for_image(&mut self, id: u32) {
+    pub(super) fn looked_at(&mut self, id: u32, service: &str) {
         if let Some(instance) = self.instances.get_mut(&id) {
-            instance.images += 1;
+            let looks = instance.looks.entry(service.to_owned()).or_default();
+            looks.reads += 1;
+            looks.is_unlooked = false;
         }
     }
 
-    pub(super) fn looked_again(&mut self, id: u32, service: &str) {
-        if let Some(instance) = self.instances.get_mut(&id)
-            && instance.unlooked.as_deref() == Some(service)
-        {
-            instance.has_looked = true;
+    /// Every release that was said until then is announced.
+    pub(super) fn announced(&mut self, id: u32, announcements: &[Announcement]) {
+        for announcement in announcements {
+            self.tell(|_| format!("  #{id} announces: {}", announcement.detail_type));
+        }
+        let started = announcements.iter().filter(|it| it.detail_type == "Pushboat Release Started").count();
+        let said = self.pushboat(id).map_or(0, |it| it.said);
+        if started != said {
+            self.breaks(Rule::Reason, format!("#{id} announces {started} releases and said {said}"));
         }
     }
 
@@ -156,10 +162,10 @@ impl Stage {
         let seen = self.instances.get_mut(&id).map(|it| std::mem::take(&mut it.saw_failed));
         self.saw_failed(seen.unwrap_or_default());
         let Some(instance) = self.pushboat(id) else { return };
-        // After its third look it leaves the rest to the next hint.
-        let must_look = instance.unlooked.is_some() && instance.images < 3;
-        let (looked, releases, said) = (instance.has_looked, instance.releases, instance.said);
-        if must_look && !looked {
+        // After its third look at a service it leaves the rest to the next hint.
+        let must_look = instance.looks.values().any(|it| it.is_unlooked && it.reads < LOOKS);
+        let (releases, said) = (instance.releases, instance.said);
+        if must_look {
             self.breaks(Rule::SecondLook, format!("#{id} ends after a release without another look"));
         }
         if said < releases {

@@ -1,178 +1,26 @@
-//! The cloud as one instance of a function meets it: every question takes time, may be throttled, may go unanswered
-//! whether it was carried out or not, and may be answered with what was true a moment ago. Between any two of its
-//! moments everybody else goes on.
-
-use std::cell::{Cell, RefCell};
-use std::future::Future;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+//! The cloud as one instance of a function meets it: each question is answered from what reads see, each write touches the
+//! world.
 
 use pushboat::Timestamp;
-use pushboat::cloud::{Answer, Cloud, CloudError, Reference, Trouble};
+use pushboat::announce::Announcement;
+use pushboat::cloud::{Answer, Cloud, Listing, Reference};
+use pushboat::diagnosis::{LogStream, StoppedTask};
 use pushboat::model::{Digest, Image, Rollout, Service, ServiceName, Tags, TargetHealth};
+use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
 use pushboat_local::world::ecr::Repeat;
 use pushboat_local::world::ecs::UpdateService;
 use pushboat_local::world::elb::TargetState;
 use pushboat_local::world::{Refusal, World};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::mutants::Mutant;
-use super::plan::{Fault, SECOND};
-use super::seen::Seen;
-use super::stage::{Happening, Stage};
-use super::{CLUSTER, REPOSITORY, mutated, uri};
+use super::lens::{Lens, refused};
+use super::seen::{self, Seen};
+use super::stage::Stage;
+use super::writers::CONFIG;
+use super::{CLUSTER, REPOSITORY, uri};
 
-pub(super) type Shared = Rc<RefCell<Stage>>;
-
-/// The SDK's standard number of attempts. A registration has one.
-const ATTEMPTS: u32 = 3;
 const REVISIONS: usize = 10;
-
-/// One instance's way to the cloud.
-#[derive(Debug)]
-pub(super) struct Lens {
-    pub(super) stage: Shared,
-    pub(super) id: u32,
-    pub(super) date: Cell<Option<Timestamp>>,
-    pub(super) mutant: Option<Mutant>,
-    pub(super) memory: mutated::Memory,
-}
-
-/// Until this moment of virtual time.
-struct Until<'a> {
-    stage: &'a Shared,
-    id: u32,
-    at: i64,
-    asked: bool,
-}
-
-impl Future for Until<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        let mut stage = self.stage.borrow_mut();
-        if stage.now >= self.at && self.asked {
-            return Poll::Ready(());
-        }
-        if !self.asked {
-            let (at, id) = (self.at, self.id);
-            stage.at(at, Happening::Wake(id));
-            drop(stage);
-            self.asked = true;
-        }
-        Poll::Pending
-    }
-}
-
-pub(super) async fn wait(stage: &Shared, id: u32, millis: i64) {
-    let at = stage.borrow().now + millis;
-    Until { stage, id, at, asked: false }.await;
-}
-
-/// What becomes of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Fine,
-    /// No answer, and nothing was done.
-    NeverArrived,
-    /// No answer, but it was done.
-    AnswerLost,
-}
-
-impl Lens {
-    async fn ask<T>(
-        &self,
-        operation: &'static str,
-        subject: &str,
-        mut carry_out: impl FnMut(&mut Stage) -> Result<T, Refusal>,
-    ) -> Answer<T> {
-        let attempts = if operation == "RegisterTaskDefinition" { 1 } else { ATTEMPTS };
-        let mut attempt = 1;
-        loop {
-            let (fate, there, back) = self.fate();
-            wait(&self.stage, self.id, there).await;
-            let answer = {
-                let mut stage = self.stage.borrow_mut();
-                let now = stage.now;
-                let admitted = stage.limits.admits(operation, now);
-                match fate {
-                    Fate::NeverArrived => None,
-                    _ if !admitted => Some(Err(Refusal::new("ThrottlingException", "Rate exceeded"))),
-                    _ => Some(carry_out(&mut stage)),
-                }
-            };
-            if back > 0 {
-                wait(&self.stage, self.id, back).await;
-            }
-            let answer = answer.filter(|_| fate == Fate::Fine);
-            let error = match answer {
-                Some(Ok(answer)) => {
-                    self.date.set(Timestamp::from_second(self.stage.borrow().clock().as_second()).ok());
-                    return Ok(answer);
-                }
-                Some(Err(refusal)) => refused(operation, subject, &refusal),
-                None => unanswered(operation, subject),
-            };
-            self.stage.borrow_mut().tell(|_| format!("  #{} {error}", self.id));
-            if !error.retry_helps() || attempt == attempts {
-                return Err(error);
-            }
-            attempt += 1;
-            let pause = self.stage.borrow_mut().random.between(50, 1_000);
-            wait(&self.stage, self.id, pause).await;
-        }
-    }
-
-    /// With the milliseconds there and back.
-    fn fate(&self) -> (Fate, i64, i64) {
-        let mut stage = self.stage.borrow_mut();
-        if stage.now >= stage.plan.storm_ends {
-            return (Fate::Fine, 20, 0);
-        }
-        let fate = match stage.suffers(Fault::Unanswered) && stage.random.permille(40) {
-            true if stage.random.permille(500) => Fate::NeverArrived,
-            true => Fate::AnswerLost,
-            false => Fate::Fine,
-        };
-        let (mut there, mut back) = (stage.random.between(2, 40), stage.random.between(2, 40));
-        if stage.suffers(Fault::Slow) && stage.random.permille(50) {
-            there += stage.random.between(0, 20 * SECOND);
-            back += stage.random.between(0, 20 * SECOND);
-        }
-        (fate, there, back)
-    }
-
-    /// A read: of now, or of a moment ago.
-    async fn look<T>(
-        &self,
-        operation: &'static str,
-        subject: &str,
-        mut pick: impl FnMut(&Seen) -> Result<T, Refusal>,
-    ) -> Answer<T> {
-        self.ask(operation, subject, |stage| pick(&stage.read())).await
-    }
-
-    /// A write: the world is changed and the rules are checked.
-    async fn write<T>(
-        &self,
-        operation: &'static str,
-        subject: &str,
-        mut touch: impl FnMut(&mut World) -> Result<T, Refusal>,
-        mut done: impl FnMut(&mut Stage, &T),
-    ) -> Answer<T> {
-        let id = self.id;
-        let write = |stage: &mut Stage| {
-            let result = stage.change(&mut touch)?;
-            stage.tell(|_| format!("  #{id} {operation} {subject}"));
-            stage.wrote(id, operation, subject);
-            done(stage, &result);
-            Ok(result)
-        };
-        self.ask(operation, subject, write).await
-    }
-}
 
 impl Cloud for Lens {
     fn now(&self) -> Option<Timestamp> {
@@ -181,7 +29,10 @@ impl Cloud for Lens {
 
     async fn services(&self, cluster: &str) -> Answer<Vec<Service>> {
         let services = self.look("DescribeServices", cluster, |seen| Ok(seen.services.to_vec())).await?;
-        self.stage.borrow_mut().notices(self.id, &services);
+        let mut stage = self.stage.borrow_mut();
+        stage.notices(self.id, &services);
+        services.iter().for_each(|it| stage.looked_at(self.id, &it.name.service));
+        drop(stage);
         Ok(self.services_as_read(services))
     }
 
@@ -191,7 +42,7 @@ impl Cloud for Lens {
         }
         let find = |seen: &Seen| Ok(seen.services.iter().find(|it| it.name == *name).cloned());
         let found = self.look("DescribeServices", &name.service, find).await?;
-        self.stage.borrow_mut().looked_again(self.id, &name.service);
+        self.stage.borrow_mut().looked_at(self.id, &name.service);
         self.stage.borrow_mut().notices(self.id, found.as_slice());
         Ok(self.services_as_read(found.into_iter().collect()).pop())
     }
@@ -233,8 +84,47 @@ impl Cloud for Lens {
             Ok(seen.images.iter().find(matches).cloned())
         };
         let found = self.look("DescribeImages", repository, find).await?;
-        self.stage.borrow_mut().asked_for_image(self.id);
         Ok(self.image_as_read(found))
+    }
+
+    async fn tagged_images(&self, repository: &str) -> Answer<Listing> {
+        let list = |seen: &Seen| {
+            if repository != REPOSITORY {
+                return Err(Refusal::new("RepositoryNotFoundException", "There is no such repository."));
+            }
+            let tagged = seen.images.iter().filter(|it| !it.tags.is_empty());
+            Ok(Listing { images: tagged.cloned().collect(), is_complete: true })
+        };
+        self.look("DescribeImages", repository, list).await
+    }
+
+    async fn manifest(&self, repository: &str, digest: &Digest) -> Answer<Option<Value>> {
+        let find = |stage: &mut Stage| {
+            let image = stage.world.find_image(repository, digest.as_str())?;
+            // What cannot be read is a manifest that holds nothing, and fits nowhere.
+            Ok(image.map(|it| serde_json::from_str(&it.manifest).unwrap_or(Value::Null)))
+        };
+        self.ask("BatchGetImage", digest.as_str(), find).await
+    }
+
+    async fn image_config(&self, repository: &str, config: &Digest) -> Answer<Option<Value>> {
+        let find = |stage: &mut Stage| {
+            stage.world.repository(repository)?;
+            let is_there = config.as_str() == CONFIG;
+            Ok(is_there.then(|| json!({"os": "linux", "architecture": "amd64"})))
+        };
+        self.ask("GetDownloadUrlForLayer", config.as_str(), find).await
+    }
+
+    async fn scan(&self, repository: &str, digest: &Digest) -> Answer<Scan> {
+        let find = |stage: &mut Stage| {
+            let image = stage.world.find_image(repository, digest.as_str())?;
+            // Nobody here has an image scanned.
+            image
+                .map(|_| Scan::Never)
+                .ok_or_else(|| Refusal::new("ImageNotFoundException", "There is no such image."))
+        };
+        self.ask("DescribeImageScanFindings", digest.as_str(), find).await
     }
 
     async fn keep_image(&self, repository: &str, digest: &Digest, tag: &str) -> Answer<()> {
@@ -280,6 +170,39 @@ impl Cloud for Lens {
             Ok(health)
         };
         self.ask("DescribeTargetHealth", "targets", count).await
+    }
+
+    async fn stopped_tasks(
+        &self,
+        service: &ServiceName,
+        task_definition_arn: &str,
+    ) -> Answer<Vec<StoppedTask>> {
+        let list =
+            |stage: &mut Stage| Ok(seen::stopped_tasks(&stage.world, &service.service, task_definition_arn));
+        self.ask("DescribeTasks", &service.service, list).await
+    }
+
+    async fn service_messages(&self, service: &ServiceName) -> Answer<Vec<String>> {
+        let list = |stage: &mut Stage| {
+            let found = stage.world.ecs.services.iter().find(|it| it.name == service.service);
+            let messages = found.into_iter().flat_map(|it| &it.events);
+            Ok(messages.map(|it| it.message.clone()).collect())
+        };
+        self.ask("DescribeServices", &service.service, list).await
+    }
+
+    /// The processes here write nothing.
+    async fn last_log_lines(&self, stream: &LogStream) -> Answer<Vec<String>> {
+        self.ask("GetLogEvents", &stream.stream, |_| Ok(Vec::new())).await
+    }
+
+    async fn announce(&self, announcements: &[Announcement]) -> Answer<()> {
+        let id = self.id;
+        let put = |stage: &mut Stage| {
+            stage.announced(id, announcements);
+            Ok(())
+        };
+        self.ask("PutEvents", "the default bus", put).await
     }
 
     async fn register(&self, document: &Map<String, Value>, tags: &Tags) -> Answer<String> {
@@ -335,25 +258,5 @@ impl Cloud for Lens {
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
         let touch = |world: &mut World| world.untag_resource(arn, keys);
         self.write("UntagResource", arn, touch, |_, ()| ()).await
-    }
-}
-
-fn refused(operation: &'static str, subject: &str, refusal: &Refusal) -> CloudError {
-    let trouble = match refusal.code {
-        "ThrottlingException" => Trouble::Throttled,
-        code if code.ends_with("NotFoundException") => Trouble::NotFound,
-        _ => Trouble::Refused,
-    };
-    CloudError { operation, subject: subject.to_owned(), trouble, message: refusal.to_string(), source: None }
-}
-
-fn unanswered(operation: &'static str, subject: &str) -> CloudError {
-    let message = "no answer in time".to_owned();
-    CloudError {
-        operation,
-        subject: subject.to_owned(),
-        trouble: Trouble::Unavailable,
-        message,
-        source: None,
     }
 }

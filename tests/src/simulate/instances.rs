@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use pushboat::control::{self, Scope};
 use pushboat::decision::Decision;
 use pushboat::hint::Hint;
 use pushboat::model::Digest;
 
-use super::cloud::{Lens, Shared};
+use super::lens::{Lens, Shared};
 use super::mutants::Mutant;
 use super::plan::{Fault, MINUTE, SECOND};
 use super::stage::{Call, Happening, Stage};
@@ -34,12 +36,18 @@ pub(super) struct Instance {
     /// How often it registered what was there: ECS may show it only later.
     pub(super) surplus: u32,
     pub(super) releases: usize,
-    /// How often it asked what a tag means.
-    pub(super) images: u32,
     pub(super) said: usize,
-    /// The service that was released last, and whether it was read since.
-    pub(super) unlooked: Option<String>,
-    pub(super) has_looked: bool,
+    /// By name of the service: several are looked at at once.
+    pub(super) looks: BTreeMap<String, Looks>,
+}
+
+/// How an instance has looked at one service.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    /// How often it read the service.
+    pub(super) reads: u32,
+    /// It has released since.
+    pub(super) is_unlooked: bool,
 }
 
 impl Instance {
@@ -50,6 +58,16 @@ impl Instance {
 
 /// Whether it ended well.
 type Running = Pin<Box<dyn Future<Output = bool>>>;
+
+/// Looks that go on at once wake each other when they let go of a lock; for the cloud they wait in the stage's queue.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Instances {
@@ -70,10 +88,8 @@ impl Instances {
             saw_failed: Vec::new(),
             surplus: 0,
             releases: 0,
-            images: 0,
             said: 0,
-            unlooked: None,
-            has_looked: false,
+            looks: BTreeMap::new(),
         };
         on.instances.insert(id, instance);
         drop(on);
@@ -109,9 +125,16 @@ impl Instances {
             self.running.remove(&id);
             return stage.borrow_mut().ended(id, Some(why));
         }
-        if let Poll::Ready(well) = running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            self.running.remove(&id);
-            stage.borrow_mut().ended(id, (!well).then_some("ends in an error"));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        loop {
+            if let Poll::Ready(well) = running.as_mut().poll(&mut Context::from_waker(&waker)) {
+                self.running.remove(&id);
+                return stage.borrow_mut().ended(id, (!well).then_some("ends in an error"));
+            }
+            if !woken.0.swap(false, Ordering::Relaxed) {
+                return;
+            }
         }
     }
 }

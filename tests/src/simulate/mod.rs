@@ -6,7 +6,8 @@
 //! | `plan` | what a seed means: faults, services, who does what when |
 //! | `stage` | the world, virtual time and the queue of what happens next |
 //! | `instances` | functions that run between each other, crash, and are run again |
-//! | `cloud` | `Cloud` over the world: latency, lost answers, throttling, stale reads |
+//! | `lens` | the way to the cloud: latency, lost answers, throttling, stale reads |
+//! | `cloud` | `Cloud` over the world |
 //! | `seen` | what reads see, now or ten seconds ago |
 //! | `limits` | token buckets |
 //! | `outside` | what happens to tasks |
@@ -20,6 +21,7 @@
 mod acts;
 mod cloud;
 mod instances;
+mod lens;
 mod limits;
 mod mutants;
 mod mutated;

@@ -9,7 +9,7 @@ use pushboat_local::world::ecs::UpdateService;
 use serde_json::{Map, Value};
 
 use super::CONTAINER;
-use super::cloud::Lens;
+use super::lens::Lens;
 use super::mutants::Mutant;
 use super::stage::Call;
 

@@ -95,7 +95,11 @@ impl Stage {
                     self.exits(&arn, 1);
                 }
             }
-            TaskEvent::Exited(arn) => self.exits(&arn, 143),
+            TaskEvent::Exited(arn) => {
+                let process = self.outside.processes.get(&arn);
+                let by_itself = process.is_some_and(|it| !it.is_told_to_stop);
+                self.exits(&arn, if by_itself { 1 } else { 143 });
+            }
         }
     }
 

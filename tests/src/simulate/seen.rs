@@ -3,12 +3,14 @@
 
 use std::rc::Rc;
 
-use pushboat::Timestamp;
+use pushboat::diagnosis::{StoppedContainer, StoppedTask};
 use pushboat::model::{
-    Deployment, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName, ServiceStatus,
+    Deployment, Image, ImageKind, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName,
+    ServiceStatus,
 };
 use pushboat::task_definition::TaskDefinition;
 use pushboat_local::world::World;
+use pushboat_local::world::ecr::ImageStatus;
 use pushboat_local::world::ecs::{self, ServiceDeploymentStatus};
 use serde_json::Value;
 
@@ -16,6 +18,7 @@ use super::{CLUSTER, REPOSITORY};
 
 /// As many as the functions ask for.
 const ROLLOUTS: usize = 20;
+const TASKS: usize = 100;
 
 /// A revision with what only a response has, as DescribeTaskDefinition shows it.
 #[derive(Debug, Clone)]
@@ -88,6 +91,7 @@ fn service(world: &World, found: &ecs::Service) -> Service {
                 ecs::RolloutState::Failed => RolloutState::Failed,
             },
             reason: it.rollout_state_reason.clone(),
+            failed_tasks: it.failed_tasks,
         }),
         target_group_arns: found.load_balancers.iter().map(|it| it.target_group_arn.clone()).collect(),
         managed_by_ecs: false,
@@ -164,8 +168,44 @@ pub(super) fn images(world: &World) -> Vec<Image> {
             repository: REPOSITORY.to_owned(),
             digest: it.digest.parse().ok()?,
             tags: it.tags.iter().cloned().collect(),
-            pushed_at: Timestamp::from_second(it.pushed_at.as_second()).ok(),
+            pushed_at: Some(it.pushed_at),
+            kind: ImageKind::of(
+                Some(&it.media_type),
+                it.artifact_media_type.as_deref(),
+                it.subject.as_deref(),
+                it.status == ImageStatus::Active,
+            ),
         })
     });
     shown.collect()
+}
+
+/// Of one revision, as many as DescribeTasks takes.
+pub(super) fn stopped_tasks(world: &World, service: &str, task_definition_arn: &str) -> Vec<StoppedTask> {
+    let group = format!("service:{service}");
+    // ECS lists those that it has told to stop as stopped.
+    let stopped = world.ecs.tasks.iter().filter(|it| {
+        it.desired_status == ecs::TaskStatus::Stopped
+            && it.group == group
+            && it.task_definition_arn == task_definition_arn
+    });
+    stopped.take(TASKS).map(stopped_task).collect()
+}
+
+fn stopped_task(found: &ecs::Task) -> StoppedTask {
+    let end = found.stopping_at.or(found.stopped_at);
+    let containers = found.containers.iter().map(|it| StoppedContainer {
+        name: it.name.clone(),
+        exit_code: it.exit_code,
+        reason: it.reason.clone().unwrap_or_default(),
+        unhealthy: false,
+    });
+    StoppedTask {
+        id: found.id.clone(),
+        stop_code: found.stop_code.unwrap_or_default().to_owned(),
+        stopped_reason: found.stopped_reason.clone().unwrap_or_default(),
+        stopped_at: end,
+        ran: found.started_at.zip(end).map(|(from, to)| to.duration_since(from)),
+        containers: containers.collect(),
+    }
 }

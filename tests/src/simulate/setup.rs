@@ -17,8 +17,8 @@ const DEREGISTRATION_SECONDS: u32 = 5;
 
 pub(super) fn stage(plan: Rc<Plan>, mutant: Option<Mutant>, tells: bool) -> Stage {
     let mut settings = Settings { seed: plan.seed, tells_of_tasks: false, ..Settings::default() };
-    // Nobody asks for stopped tasks here, and they would only be in the way.
-    settings.timing.remember_stopped_seconds = 30;
+    // AWS's hour of stopped tasks would mostly be in the way: who asks for them asks soon.
+    settings.timing.remember_stopped_seconds = 120;
     let mut stage =
         Stage::new(plan.clone(), mutant, World::new(settings, Timestamp::UNIX_EPOCH + BEGINS), tells);
     let made = stage.change(|world| {

@@ -226,8 +226,14 @@ impl Stage {
             Some("ECS Deployment State Change") => {
                 let arn = text(&event["resources"][0]);
                 let service = arn.rsplit('/').next().unwrap_or_default().to_owned();
-                let name = pushboat::model::ServiceName { cluster: CLUSTER.to_owned(), service };
-                (Hint::Service(name), None)
+                let service = pushboat::model::ServiceName { cluster: CLUSTER.to_owned(), service };
+                let hint = match detail["eventName"].as_str() {
+                    Some("SERVICE_DEPLOYMENT_COMPLETED") => {
+                        Hint::Completed { service, deployment_id: text(&detail["deploymentId"]) }
+                    }
+                    _ => Hint::Service(service),
+                };
+                (hint, None)
             }
             _ => return,
         };

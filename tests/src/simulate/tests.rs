@@ -64,6 +64,10 @@ fn seeds_differ_and_reach_what_they_are_for() {
         "a person registers",
         "does not show it yet",
         "dies",
+        "Succeeded",
+        "announces: Pushboat Release Failed",
+        "its tasks fail: ",
+        "health check failed",
     ] {
         let reached = reports.iter().any(|it| it.trace.iter().any(|line| line.1.contains(needle)));
         assert!(reached, "no run has: {needle}");

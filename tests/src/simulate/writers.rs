@@ -9,16 +9,16 @@ use pushboat_local::world::ecr::{Repeat, media_type};
 use pushboat_local::world::ecs::{StopType, UpdateService};
 use serde_json::{Map, Value, json};
 
-use super::cloud::{Lens, Shared, wait};
 use super::instances::Instances;
+use super::lens::{Lens, Shared, wait};
 use super::outside::BREAKS;
 use super::plan::{Act, Nature, SECOND};
 use super::stage::Stage;
 use super::watch::{Writer, digest_of};
 use super::{CLUSTER, CONTAINER, REPOSITORY, TAG, mutated, uri};
 
-const MANIFEST: &str =
-    r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+/// The configuration of every image: they differ only in what becomes of their tasks.
+pub(super) const CONFIG: &str = "sha256:c000000000000000000000000000000000000000000000000000000000000000";
 
 pub(super) fn take(stage: &Shared, instances: &mut Instances, act: Act) {
     stage.borrow_mut().tell(|_| format!("STEP {act:?}"));
@@ -92,6 +92,7 @@ pub(super) fn document(family: &str, image: &str, number: usize) -> Map<String, 
         "family": family,
         "cpu": "256",
         "memory": (512 + number).to_string(),
+        "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "X86_64"},
         "invention": {"of": ["tomorrow", number]},
         "containerDefinitions": [
             {
@@ -100,6 +101,10 @@ pub(super) fn document(family: &str, image: &str, number: usize) -> Map<String, 
                 "essential": true,
                 "portMappings": [{"containerPort": 8080}],
                 "environment": [],
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": {"awslogs-group": family, "awslogs-stream-prefix": "tasks"},
+                },
             },
             {"name": "sidecar", "image": "public.ecr.aws/sidecar:1", "essential": false},
         ],
@@ -108,6 +113,16 @@ pub(super) fn document(family: &str, image: &str, number: usize) -> Map<String, 
         Value::Object(document) => document,
         _ => Map::new(),
     }
+}
+
+fn manifest() -> String {
+    json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_MANIFEST,
+        "config": {"mediaType": media_type::OCI_CONFIG, "digest": CONFIG, "size": 39},
+        "layers": [],
+    })
+    .to_string()
 }
 
 impl Stage {
@@ -156,8 +171,10 @@ impl Stage {
     }
 
     fn put(&mut self, digest: &str) {
+        let manifest = manifest();
         let put = |world: &mut pushboat_local::world::World| {
-            world.put_image(REPOSITORY, digest, MANIFEST, media_type::OCI_INDEX, Some(TAG), Repeat::Announce)
+            let kind = media_type::OCI_MANIFEST;
+            world.put_image(REPOSITORY, digest, &manifest, kind, Some(TAG), Repeat::Announce)
         };
         if let Err(refusal) = self.change(put) {
             self.tell(|_| format!("PutImage is refused: {refusal}"));
