@@ -62,6 +62,8 @@ fn of_type(local: &Local, what: &str) -> Vec<Value> {
 async fn rejected(local: &Local, bad: impl AsyncFnOnce() -> String) -> (Value, String) {
     let good = push(local, "v1").await;
     settled_on(local, &good).await;
+    // It is only said while nothing newer is under way.
+    within(SOON, "a success", || count(local, "succeeded") > 0).await;
     let bad = bad().await;
     within(SOON, "a rejection", || count(local, "rejected") > 0).await;
     settled_on(local, &good).await;
