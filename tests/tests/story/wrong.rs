@@ -84,7 +84,11 @@ async fn an_image_that_exits_at_start_is_rejected_with_its_code_and_its_last_wor
     assert_eq!((&diagnosis["exit_code"], &diagnosis["container"]), (&json!(1), &json!(stack::CONTAINER)));
     assert!(diagnosis["tasks"].as_u64().unwrap() >= 3, "as many as trip the breaker: {diagnosis}");
     let lines = diagnosis["last_lines"].as_array().unwrap();
-    assert_eq!((&lines[0], &lines[2]), (&json!("this is exits"), &json!("see the manual")), "{diagnosis}");
+    // Two streams: nobody says which line comes first.
+    assert!(
+        lines.contains(&json!("this is exits")) && lines.contains(&json!("see the manual")),
+        "{diagnosis}"
+    );
     let reason = rejected["reason"].as_str().unwrap();
     let says = "the container app exited with code 1 after 0 s: fatal: the table 'scores' is missing";
     assert!(reason.contains(says), "{reason}");
