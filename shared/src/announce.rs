@@ -4,7 +4,12 @@
 //! |---|---|---|
 //! | `Pushboat Release Started` | `released` | the service was told to run another revision |
 //! | `Pushboat Release Succeeded` | `succeeded` | ECS said that its deployment is completed, and it is no roll-back |
-//! | `Pushboat Release Failed` | `rejected` | it was rolled back, or failed and stays |
+//! | `Pushboat Release Failed` | `rejected` | it failed: ECS rolled it back, or it stays as it is |
+//! | `Pushboat Release Rejected` | `rejected` | somebody went back from it, so it does not return by itself |
+//! | `Pushboat Release Rolled Back` | `rolled_back` | the service was told to go back, on demand |
+//! | `Pushboat Release Continued` | `continued` | somebody let a paused deployment go on |
+//! | `Pushboat Releases Held` | `held` | somebody holds the service |
+//! | `Pushboat Releases Resumed` | `lifted` | a hold, a rejection or a divergence was lifted, or a hold has expired |
 //! | `Pushboat Release Withheld` | `kept`, `failed` | a push came, and its image is not released |
 //! | `Pushboat Revision Restored` | `restored` | the family's newest revision is a good one again |
 //!
@@ -43,7 +48,13 @@ impl Announcement {
         let detail_type = match decision.decision {
             Action::Released => "Pushboat Release Started",
             Action::Succeeded => "Pushboat Release Succeeded",
-            Action::Rejected => "Pushboat Release Failed",
+            // What failed has a diagnosis; what a person left did not fail.
+            Action::Rejected if decision.diagnosis.is_some() => "Pushboat Release Failed",
+            Action::Rejected => "Pushboat Release Rejected",
+            Action::RolledBack => "Pushboat Release Rolled Back",
+            Action::Continued => "Pushboat Release Continued",
+            Action::Held => "Pushboat Releases Held",
+            Action::Lifted => "Pushboat Releases Resumed",
             Action::Restored => "Pushboat Revision Restored",
             Action::Kept if is_push && decision.withheld => "Pushboat Release Withheld",
             // Where another try helps, Lambda makes it.

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::announce::Announcement;
 use crate::diagnosis::{LogStream, StoppedTask};
-use crate::model::{Digest, Image, Rollout, Service, ServiceName, Tags, TargetHealth};
+use crate::model::{Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth};
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
 
@@ -109,6 +109,18 @@ pub trait Cloud {
 
     /// The latest service deployments, newest first.
     async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>>;
+
+    /// How far a service deployment is. `None` when there is no such one.
+    async fn progress(&self, rollout_arn: &str) -> Answer<Option<Progress>>;
+
+    /// StopServiceDeployment with a roll-back to what completed last.
+    async fn stop_rollout(&self, rollout_arn: &str) -> Answer<()>;
+
+    /// Lets a paused deployment go on past a hook.
+    async fn continue_rollout(&self, rollout_arn: &str, hook_id: &str) -> Answer<()>;
+
+    /// With its tags; `None` when there is no such cluster.
+    async fn cluster(&self, cluster: &str) -> Answer<Option<Cluster>>;
 
     async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth>;
 

@@ -18,6 +18,14 @@ pub enum Action {
     Rejected,
     /// The running document was registered once more, so that the family's newest revision is a good one.
     Restored,
+    /// The service was told to go back, by a person.
+    RolledBack,
+    /// A paused deployment was let go on.
+    Continued,
+    /// Releases are withheld from now on.
+    Held,
+    /// A hold, a rejection or a divergence was lifted.
+    Lifted,
     /// Nothing had to be done, or nothing may be done.
     Kept,
     /// There was no time for it in this invocation; the next sweep goes on.
@@ -60,7 +68,7 @@ pub struct Decision {
     /// There is an image that is not released, for the reason given.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub withheld: bool,
-    /// Why a roll-out fails or has failed.
+    /// Why a roll-out fails or has failed. A rejection without it is of what a person left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<Diagnosis>,
 }

@@ -12,6 +12,8 @@ pub enum Hint {
     Service(ServiceName),
     /// A deployment of this service has come to its end, whatever that means.
     Completed { service: ServiceName, deployment_id: String },
+    /// Somebody asked for something about this service.
+    Request { service: ServiceName, by: String },
     /// Time has passed: look at every service.
     Everything,
 }
@@ -21,6 +23,7 @@ impl fmt::Display for Hint {
         match self {
             Hint::Image { repository, tag } => write!(f, "push of {repository}:{tag}"),
             Hint::Service(name) | Hint::Completed { service: name, .. } => write!(f, "deployment of {name}"),
+            Hint::Request { service, by } => write!(f, "request of {by} about {service}"),
             Hint::Everything => f.write_str("sweep"),
         }
     }

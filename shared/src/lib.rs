@@ -12,8 +12,10 @@
 //! `base` says which revision a release is made from;
 //! `task_definition` edits a document without losing what it does not know; `policy` reads what the owner wants
 //! from the service's tags, `rule` which image of a repository that means, `preflight` and `scan` whether it can run
-//! there; `decision` is the line that says what was decided and why, `announce` the same as an event for others;
-//! `diagnosis` says why a roll-out fails, `pace` how fast all of it may go. Two more only look:
+//! there; `hold`, `overlap`, `others` and `native` say when a release has to wait: for a person's word, for a roll-out
+//! under way, for what somebody else deployed; `rollback` says where to go back to; `decision` is the line that says what
+//! was decided and why, `announce` the same as an event for others; `diagnosis` says why a roll-out fails, `pace` how fast
+//! all of it may go. Two more only look:
 //! `overview` is what is shown of a service, `live_image` which image it runs.
 
 pub mod announce;
@@ -23,13 +25,18 @@ pub mod control;
 pub mod decision;
 pub mod diagnosis;
 pub mod hint;
+pub mod hold;
 pub mod live_image;
 pub mod model;
+pub mod native;
+pub mod others;
+pub mod overlap;
 pub mod overview;
 pub mod pace;
 pub mod policy;
 pub mod preflight;
 pub mod release;
+pub mod rollback;
 pub mod rule;
 pub mod scan;
 pub mod task_definition;

@@ -173,6 +173,9 @@ pub struct Rollout {
     pub task_definition_arn: String,
     /// What the target revision runs: container name and image, with the digest once ECS has resolved it.
     pub images: Vec<RolloutImage>,
+    pub created_at: Option<Timestamp>,
+    /// When it came to its end, roll-back and all.
+    pub finished_at: Option<Timestamp>,
 }
 
 impl Rollout {
@@ -211,6 +214,31 @@ impl Outcome {
     pub fn is_telling(self) -> bool {
         matches!(self, Outcome::Successful | Outcome::RolledBack)
     }
+}
+
+/// How far a service deployment is whose strategy has stages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// In ECS's words: `SCALE_UP`, `BAKE_TIME` …
+    pub stage: Option<String>,
+    /// The hooks that wait for somebody.
+    pub pauses: Vec<Pause>,
+}
+
+/// A lifecycle hook that stops a deployment until somebody continues it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    pub hook_id: String,
+    pub until: Option<Timestamp>,
+    /// What ECS does by itself then: `CONTINUE` or `ROLLBACK`.
+    pub then: Option<String>,
+}
+
+/// A cluster, as far as a hold of the whole of it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    pub arn: String,
+    pub tags: Tags,
 }
 
 /// How the load balancer sees the tasks of a service.

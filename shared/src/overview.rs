@@ -3,10 +3,14 @@
 //! Of a task definition it shows images, never a document and never an environment. Where something could not be
 //! observed, the view says so in `trouble` and shows the rest.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cloud::{Answer, CloudError};
+use crate::hold::{self, Hold, Standing};
 use crate::model::{Digest, RolloutState, Service, ServiceStatus, TargetHealth};
+use crate::others;
+use crate::overlap::{self, NotAnOverlap, Overlap};
 use crate::policy::{self, Track};
 use crate::release;
 use crate::task_definition::TaskDefinition;
@@ -43,6 +47,12 @@ pub struct ServiceView {
     pub rollout: Option<RolloutView>,
     pub tracks: Vec<Track>,
     pub rejected: Vec<RejectedView>,
+    /// `null`: what runs is Pushboat's, the template's or another stack's.
+    pub diverged: Option<DivergedView>,
+    /// Of the service itself; one that has expired stands there until the next sweep. `null`: there is none.
+    pub hold: Option<HoldView>,
+    /// `supersede` or `wait`; `null`: `trouble` says why not.
+    pub overlap: Option<&'static str>,
     /// `null`: the service has no target group, or `trouble` says why it is not known.
     pub targets: Option<TargetsView>,
     pub capacity: Capacity,
@@ -72,6 +82,25 @@ pub struct RolloutView {
 pub struct RejectedView {
     pub digest: Digest,
     pub why: String,
+}
+
+/// A person registered this. Deployed past Pushboat, it stays until an image is pushed after it, or somebody resumes;
+/// a service that was handed over shows its own until the first release.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct DivergedView {
+    pub revision: String,
+    pub registered_by: Option<String>,
+    pub registered_at: Option<Timestamp>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct HoldView {
+    /// `null`: until somebody lifts it.
+    pub until: Option<Timestamp>,
+    /// `null`: nobody can read the tag, and it holds all the same.
+    pub by: Option<String>,
+    /// Or the tag as it is.
+    pub reason: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -105,6 +134,11 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         trouble.push(error.to_string());
         Vec::new()
     });
+    let overlap = match overlap::of(&service.tags) {
+        Ok(Overlap::Supersede) => Some("supersede"),
+        Ok(Overlap::Wait) => Some("wait"),
+        Err(error) => not_readable(&error, &mut trouble),
+    };
     let images = match observed.definition {
         Ok(definition) => images(definition, &tracks, &mut trouble),
         Err(error) => not_observed(error, &mut trouble),
@@ -130,9 +164,32 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         rollout: rollout(service),
         tracks,
         rejected: rejected(service),
+        diverged: observed.definition.as_ref().ok().and_then(|definition| diverged(service, definition)),
+        hold: hold(service),
+        overlap,
         targets,
         capacity: capacity(service, observed.scalable_target),
         trouble,
+    }
+}
+
+fn not_readable<T>(error: &NotAnOverlap, trouble: &mut Vec<String>) -> Option<T> {
+    trouble.push(error.to_string());
+    None
+}
+
+fn diverged(service: &Service, definition: &TaskDefinition) -> Option<DivergedView> {
+    let others::Diverged { revision, by } = others::may_have_diverged(service, definition)?;
+    Some(DivergedView { revision, registered_by: by, registered_at: definition.registered_at() })
+}
+
+fn hold(service: &Service) -> Option<HoldView> {
+    match hold::standing(&service.tags, None) {
+        Standing::Free => None,
+        Standing::Unreadable(reason) => Some(HoldView { until: None, by: None, reason }),
+        Standing::Held(Hold { until, by, reason }) | Standing::Expired(Hold { until, by, reason }) => {
+            Some(HoldView { until, by: Some(by), reason })
+        }
     }
 }
 

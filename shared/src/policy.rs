@@ -7,6 +7,9 @@
 //! | `pushboat:max-severity` | `high`: no image whose scan found anything above HIGH |
 //! | `pushboat:rejected:<64 hex>` | written by Pushboat: this digest failed and does not return by itself |
 //! | `pushboat:passed-over` | written by Pushboat: this revision of the template failed here and is not tried again |
+//! | `pushboat:hold` | `<until or -> <by> <reason>`: nothing is released until then, see `hold` |
+//! | `pushboat:overlap` | `supersede` or `wait`, see `overlap` |
+//! | `pushboat:resume` | `<family>:<revision>`: what a person deployed there may be replaced, see `others` |
 //!
 //! In the registry, an image that was released has a tag of its own, `deployed-<12 hex>`: as long as it has one, rules
 //! that expire untagged images leave it alone.

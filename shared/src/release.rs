@@ -9,7 +9,10 @@
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
+use crate::hold::Hold;
 use crate::model::{Digest, Outcome, Rollout, RolloutState, Service, ServiceStatus, Tags};
+use crate::others::{self, Diverged};
+use crate::overlap::{NotAnOverlap, Waits};
 use crate::policy::{self, Track};
 use crate::preflight::Unfit;
 use crate::rule::{Choice, How, Rule};
@@ -32,6 +35,7 @@ pub struct Candidate {
     pub how: How,
     /// The image the container definition names now.
     pub replaces: String,
+    pub pushed_at: Option<Timestamp>,
     /// The image has its own tag in the registry already, so that it stays while it is in use.
     pub is_kept: bool,
     /// It ran before the stack sent an older revision again.
@@ -94,6 +98,22 @@ pub enum Keep {
     RollingBack { revision: String },
     #[error("the template registered {revision} in the meantime, so a release is made from that")]
     NewerTemplate { revision: String },
+    #[error("{what} is due, but the service is {hold}")]
+    Held { what: String, hold: Hold },
+    #[error("{what} is due, but its cluster is {hold}")]
+    ClusterHeld { what: String, hold: Hold },
+    #[error(
+        "{what} is due, but a hold keeps it that nobody can read: the tag pushboat:hold is '{value}', not <until or -> <by> <reason>"
+    )]
+    HoldUnreadable { what: String, value: String },
+    #[error("{what} is due, but {waits}")]
+    Overlaps { what: String, waits: Waits },
+    #[error("{what} is due, but {error}")]
+    OverlapUnreadable { what: String, error: NotAnOverlap },
+    #[error("{tagged} is {digest}, but {diverged}")]
+    Diverged { tagged: String, digest: Digest, diverged: Diverged },
+    #[error("ECS rolls {revision} out in stages and is at {progress}")]
+    InStages { revision: String, progress: String },
     #[error("{what} was released a moment ago, but ECS does not show it yet; the next sweep looks again")]
     NotVisibleYet { what: String },
 }
@@ -108,6 +128,8 @@ impl Keep {
                 | Keep::PassedOver { .. }
                 | Keep::RollingBack { .. }
                 | Keep::NewerTemplate { .. }
+                | Keep::Overlaps { .. }
+                | Keep::InStages { .. }
                 | Keep::NotVisibleYet { .. }
         );
         !goes_on
@@ -220,6 +242,7 @@ pub fn candidate(
         tagged,
         how,
         replaces: current.to_string(),
+        pushed_at: image.pushed_at,
         is_kept: image.tags.iter().any(|tag| policy::is_deployed_tag(tag)),
         is_back: false,
     })
@@ -271,6 +294,8 @@ pub fn live_before(
         how: How::ByName,
         digest,
         replaces: current.to_string(),
+        // It returns because a stack left it, which is nobody's push.
+        pushed_at: None,
         is_kept: true,
         is_back: true,
     })
@@ -333,6 +358,19 @@ pub enum Precedent<'a> {
     Runs(Standing),
     /// Its latest roll-out that came to an end was rolled back.
     Failed(&'a Rollout),
+    /// A person went back from it to what runs.
+    Left { rollout: &'a Rollout, why: String },
+}
+
+/// Did a person go back from the candidate's digest to what runs?
+pub fn left<'a>(
+    own: &TaskDefinition,
+    candidate: &Candidate,
+    history: &'a [Rollout],
+) -> Option<Precedent<'a>> {
+    let rollout = others::left_by_hand(own, history)?;
+    let is_it = rollout.ran(&candidate.container).as_ref() == Some(&candidate.digest);
+    is_it.then(|| Precedent::Left { rollout, why: others::by_hand(own) })
 }
 
 pub fn precedent<'a>(service: &Service, candidate: &Candidate, history: &'a [Rollout]) -> Precedent<'a> {
@@ -358,23 +396,24 @@ pub fn precedent<'a>(service: &Service, candidate: &Candidate, history: &'a [Rol
 pub fn judge(candidate: Candidate, precedent: Precedent<'_>, noted: Noted) -> Verdict {
     let Candidate { container, tagged, digest, .. } = &candidate;
     let (tagged, digest) = (tagged.clone(), digest.clone());
-    match (precedent, noted) {
-        (Precedent::Runs(standing), _) => {
-            Verdict::Keep(Keep::Current { tagged: candidate.named(), digest, standing })
+    let (against, why) = match precedent {
+        Precedent::None => return Verdict::Release(Box::new(candidate)),
+        Precedent::Runs(standing) => {
+            return Verdict::Keep(Keep::Current { tagged: candidate.named(), digest, standing });
         }
-        (Precedent::Failed(failed), Noted::Never) => Verdict::Reject(Rejection {
+        Precedent::Failed(failed) => (failed, failed.reason.clone()),
+        Precedent::Left { rollout, why } => (rollout, why),
+    };
+    match noted {
+        Noted::Never => Verdict::Reject(Rejection {
             container: container.clone(),
             digest,
             tagged,
-            why: failed.reason.clone(),
-            failed_revision_arn: failed.task_definition_arn.clone(),
+            why,
+            failed_revision_arn: against.task_definition_arn.clone(),
         }),
-        (Precedent::Failed(failed), Noted::JustNow) => {
-            Verdict::Keep(Keep::Rejected { tagged: candidate.named(), digest, why: failed.reason.clone() })
-        }
-        (Precedent::Failed(_), Noted::LongAgo) | (Precedent::None, _) => {
-            Verdict::Release(Box::new(candidate))
-        }
+        Noted::JustNow => Verdict::Keep(Keep::Rejected { tagged: candidate.named(), digest, why }),
+        Noted::LongAgo => Verdict::Release(Box::new(candidate)),
     }
 }
 

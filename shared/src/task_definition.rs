@@ -4,6 +4,7 @@
 //! they are. Exactly the nine members that only a response has are dropped, one container gets another image, and
 //! nothing else changes.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -113,6 +114,16 @@ impl TaskDefinition {
     /// `family:revision`.
     pub fn name(&self) -> &str {
         revision_name(&self.arn)
+    }
+
+    pub fn registered_by(&self) -> Option<&str> {
+        self.document.get("registeredBy").and_then(Value::as_str)
+    }
+
+    pub fn registered_at(&self) -> Option<Timestamp> {
+        let seconds = self.document.get("registeredAt").and_then(Value::as_f64)?;
+        let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
+        Timestamp::from_duration(since).ok()
     }
 
     pub fn is_of_template(&self) -> bool {

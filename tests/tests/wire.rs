@@ -7,7 +7,7 @@ use pushboat::cloud::{Cloud, Reference, Trouble};
 use pushboat::decision::{Action, Decision};
 use pushboat::diagnosis::LogStream;
 use pushboat::hint::Hint;
-use pushboat::model::ServiceName;
+use pushboat::model::{Outcome, RolloutState, ServiceName};
 use pushboat_local::wire::FaultKind;
 use pushboat_local::world::ecs::CreateService;
 use pushboat_tests::wire::Stand;
@@ -189,5 +189,69 @@ async fn more_announcements_than_one_call_takes_reach_the_bus_and_none_is_sent_t
     stand.trouble("events", "PutEvents", 99, FaultKind::ServerError);
     let refused = stand.aws().announce(&announcements[..1]).await.unwrap_err();
     assert_eq!(refused.trouble, Trouble::Unavailable, "{refused}");
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_deployment_in_stages_is_described_continued_and_stopped() {
+    let stand = Stand::start().await;
+    let name = ServiceName { cluster: "pushboat".into(), service: "game".into() };
+    let release = |revision: u32| {
+        stand.hub.with(|world| {
+            let containers = json!([{"name": "web", "image": format!("game:{revision}")}]);
+            let document = json!({"family": "game", "containerDefinitions": containers});
+            let document = document.as_object().unwrap().clone();
+            world.register_task_definition(document, Default::default(), "a person").unwrap().arn
+        })
+    };
+    let configuration = json!({"deploymentConfiguration": {
+        "strategy": "BLUE_GREEN",
+        "lifecycleHooks": [{"targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"]}],
+    }});
+    let held = [("pushboat:hold".to_owned(), "- ann sale".to_owned())].into();
+    let first = release(1);
+    stand.hub.with(|world| {
+        world.create_cluster("pushboat", held).unwrap();
+        let request = CreateService {
+            cluster: Some("pushboat".into()),
+            name: "game".into(),
+            task_definition: first.clone(),
+            passed_through: configuration.as_object().unwrap().clone(),
+            ..Default::default()
+        };
+        world.create_service(request).unwrap();
+    });
+    let aws = stand.aws();
+    let cluster = aws.cluster("pushboat").await.unwrap().unwrap();
+    assert_eq!(cluster.tags["pushboat:hold"], "- ann sale");
+    assert_eq!(aws.cluster("nowhere").await.unwrap(), None);
+    aws.untag(&cluster.arn, &["pushboat:hold".to_owned()]).await.unwrap();
+    assert!(aws.cluster("pushboat").await.unwrap().unwrap().tags.is_empty());
+
+    // Without tasks a stage takes no time, and the hook is all that is waited for.
+    let state = async || aws.service(&name).await.unwrap().unwrap().primary.unwrap().state;
+    assert_eq!(state().await, RolloutState::Unknown, "only rolling deployments have one");
+    let newest = async || aws.rollouts(&name).await.unwrap().remove(0);
+    let under_way = newest().await;
+    assert_eq!((under_way.outcome, under_way.finished_at), (Outcome::UnderWay, None));
+    let progress = aws.progress(&under_way.arn).await.unwrap().unwrap();
+    assert_eq!(progress.stage.as_deref(), Some("POST_SCALE_UP"));
+    let [pause] = progress.pauses.as_slice() else { panic!("{progress:?}") };
+    assert!(pause.until.is_some() && pause.then.as_deref() == Some("ROLLBACK"), "{pause:?}");
+    let refused = aws.continue_rollout(&under_way.arn, "no such hook").await.unwrap_err();
+    assert_eq!(refused.trouble, Trouble::Refused, "{refused}");
+    aws.continue_rollout(&under_way.arn, &pause.hook_id).await.unwrap();
+    let done = newest().await;
+    assert_eq!(done.outcome, Outcome::Successful);
+    assert!(done.finished_at >= done.created_at && done.created_at.is_some(), "{done:?}");
+    assert!(aws.progress(&done.arn).await.unwrap().unwrap().pauses.is_empty());
+
+    aws.release(&name, &release(2)).await.unwrap();
+    aws.stop_rollout(&newest().await.arn).await.unwrap();
+    assert_eq!(newest().await.outcome, Outcome::RolledBack);
+    assert_eq!(aws.service(&name).await.unwrap().unwrap().task_definition_arn, first);
+    let conflict = aws.stop_rollout(&newest().await.arn).await.unwrap_err();
+    assert!(conflict.message.contains("ConflictException") && !conflict.retry_helps(), "{conflict}");
+    assert_eq!(aws.progress(&format!("{}0", done.arn)).await.unwrap(), None);
     stand.stop().await;
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
+use pushboat::Timestamp;
 use pushboat::announce::Announcement;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
 use pushboat::model::{
-    Deployment, Digest, Image, Outcome, Rollout, RolloutImage, RolloutState, Service, ServiceName,
-    ServiceStatus, Tags, TargetHealth,
+    Cluster, Deployment, Digest, Image, Outcome, Pause, Progress, Rollout, RolloutImage, RolloutState,
+    Service, ServiceName, ServiceStatus, Tags, TargetHealth,
 };
 use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
@@ -134,6 +135,36 @@ impl Cloud for Aws {
         let answer = request.send().await;
         let answer = answer.map_err(|error| trouble("DescribeServiceRevisions", &subject, error))?;
         Ok(briefs.iter().filter_map(|brief| rollout(brief, answer.service_revisions())).collect())
+    }
+
+    async fn progress(&self, rollout_arn: &str) -> Answer<Option<Progress>> {
+        let request = self.ecs.describe_service_deployments().service_deployment_arns(rollout_arn);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| trouble("DescribeServiceDeployments", rollout_arn, error))?;
+        Ok(answer.service_deployments().first().map(progress))
+    }
+
+    async fn stop_rollout(&self, rollout_arn: &str) -> Answer<()> {
+        let request = self.ecs.stop_service_deployment().service_deployment_arn(rollout_arn);
+        let request = request.stop_type(sdk::StopServiceDeploymentStopType::Rollback);
+        let answer = request.send().await;
+        answer.map(drop).map_err(|error| trouble("StopServiceDeployment", rollout_arn, error))
+    }
+
+    async fn continue_rollout(&self, rollout_arn: &str, hook_id: &str) -> Answer<()> {
+        let request = self.ecs.continue_service_deployment().service_deployment_arn(rollout_arn);
+        let request = request.hook_id(hook_id).action(sdk::DeploymentLifecycleHookAction::Continue);
+        let answer = request.send().await;
+        answer.map(drop).map_err(|error| trouble("ContinueServiceDeployment", rollout_arn, error))
+    }
+
+    async fn cluster(&self, cluster: &str) -> Answer<Option<Cluster>> {
+        let request = self.ecs.describe_clusters().clusters(cluster).include(sdk::ClusterField::Tags);
+        let answer = request.send().await.map_err(|error| trouble("DescribeClusters", cluster, error))?;
+        let found = answer.clusters().first();
+        Ok(found.and_then(|found| {
+            Some(Cluster { arn: found.cluster_arn()?.to_owned(), tags: tags(found.tags()) })
+        }))
     }
 
     async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth> {
@@ -284,7 +315,30 @@ fn rollout(brief: &sdk::ServiceDeploymentBrief, revisions: &[sdk::ServiceRevisio
         reason: brief.status_reason().unwrap_or("its deployment was rolled back").to_owned(),
         task_definition_arn: revision.task_definition().unwrap_or_default().to_owned(),
         images: images.collect(),
+        created_at: brief.created_at().and_then(moment),
+        finished_at: brief.finished_at().and_then(moment),
     })
+}
+
+fn progress(found: &sdk::ServiceDeployment) -> Progress {
+    let waits = |hook: &&sdk::DeploymentLifecycleHookDetail| {
+        hook.status() == Some(&sdk::DeploymentLifecycleHookStatus::AwaitingAction)
+    };
+    let pause = |hook: &sdk::DeploymentLifecycleHookDetail| {
+        Some(Pause {
+            hook_id: hook.hook_id()?.to_owned(),
+            until: hook.expires_at().and_then(moment),
+            then: hook.timeout_action().map(|action| action.as_str().to_owned()),
+        })
+    };
+    Progress {
+        stage: found.lifecycle_stage().map(|stage| stage.as_str().to_owned()),
+        pauses: found.lifecycle_hook_details().iter().filter(waits).filter_map(pause).collect(),
+    }
+}
+
+fn moment(at: &aws_sdk_ecs::primitives::DateTime) -> Option<Timestamp> {
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
 }
 
 fn tags(list: &[sdk::Tag]) -> Tags {

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::decision::Decision;
+use crate::diagnosis::{Evidence, diagnose};
 use crate::hint::Hint;
-use crate::model::ServiceName;
+use crate::model::{ServiceName, TargetHealth};
 
 #[path = "../../../tests/src/schema.rs"]
 #[allow(unreachable_pub, reason = "shared with the tests of the other crates")]
@@ -31,56 +32,64 @@ fn completed() -> Hint {
 #[test]
 fn each_decision_is_announced_where_somebody_waits_for_it() {
     let none = None;
-    for (action, withheld, retry, on_push, on_completed, on_sweep) in [
-        (
-            Action::Released,
-            false,
-            none,
-            Some("Pushboat Release Started"),
-            Some("Pushboat Release Started"),
-            Some("Pushboat Release Started"),
-        ),
-        (
-            Action::Rejected,
-            false,
-            none,
-            Some("Pushboat Release Failed"),
-            Some("Pushboat Release Failed"),
-            Some("Pushboat Release Failed"),
-        ),
-        (
-            Action::Restored,
-            false,
-            none,
-            Some("Pushboat Revision Restored"),
-            Some("Pushboat Revision Restored"),
-            Some("Pushboat Revision Restored"),
-        ),
-        (
-            Action::Succeeded,
-            false,
-            none,
-            Some("Pushboat Release Succeeded"),
-            Some("Pushboat Release Succeeded"),
-            Some("Pushboat Release Succeeded"),
-        ),
-        (Action::Kept, true, none, Some("Pushboat Release Withheld"), None, None),
-        (Action::Kept, false, none, None, None, None),
-        (Action::Failed, false, Some(false), Some("Pushboat Release Withheld"), None, None),
-        (Action::Failed, false, Some(true), None, None, None),
-        (Action::Ignored, false, none, None, None, None),
+    let always = |detail_type| (Some(detail_type), Some(detail_type), Some(detail_type));
+    for (action, expected) in [
+        (Action::Released, always("Pushboat Release Started")),
+        (Action::Rejected, always("Pushboat Release Rejected")),
+        (Action::RolledBack, always("Pushboat Release Rolled Back")),
+        (Action::Continued, always("Pushboat Release Continued")),
+        (Action::Held, always("Pushboat Releases Held")),
+        (Action::Lifted, always("Pushboat Releases Resumed")),
+        (Action::Restored, always("Pushboat Revision Restored")),
+        (Action::Succeeded, always("Pushboat Release Succeeded")),
     ] {
-        for (hint, expected) in [(push(), on_push), (completed(), on_completed), (Hint::Everything, on_sweep)]
-        {
-            let mut decision = Decision::new(action, &hint, "as it is");
-            assert_eq!(Announcement::of(&decision, &hint), None, "it is about no service");
-            decision.service = Some("pushboat/web".into());
-            (decision.withheld, decision.retry) = (withheld, retry);
-            let announcement = Announcement::of(&decision, &hint);
-            assert_eq!(announcement.as_ref().map(|it| it.detail_type), expected, "{action:?} on {hint}");
-            announcement.iter().for_each(check);
-        }
+        announces(action, false, none, expected);
     }
+    for (action, withheld, retry, on_push) in [
+        (Action::Kept, true, none, Some("Pushboat Release Withheld")),
+        (Action::Kept, false, none, None),
+        (Action::Failed, false, Some(false), Some("Pushboat Release Withheld")),
+        (Action::Failed, false, Some(true), None),
+        (Action::Ignored, false, none, None),
+    ] {
+        announces(action, withheld, retry, (on_push, None, None));
+    }
+}
+
+/// On a push, when a deployment completes, and on a sweep.
+type Expected = (Option<&'static str>, Option<&'static str>, Option<&'static str>);
+
+fn announces(
+    action: Action,
+    withheld: bool,
+    retry: Option<bool>,
+    (on_push, on_completed, on_sweep): Expected,
+) {
+    for (hint, expected) in [(push(), on_push), (completed(), on_completed), (Hint::Everything, on_sweep)] {
+        let mut decision = Decision::new(action, &hint, "as it is");
+        assert_eq!(Announcement::of(&decision, &hint), None, "it is about no service");
+        decision.service = Some("pushboat/web".into());
+        (decision.withheld, decision.retry) = (withheld, retry);
+        let announcement = Announcement::of(&decision, &hint);
+        assert_eq!(announcement.as_ref().map(|it| it.detail_type), expected, "{action:?} on {hint}");
+        announcement.iter().for_each(check);
+    }
+}
+
+#[test]
+fn what_failed_is_told_apart_from_what_somebody_left() {
+    let mut decision = Decision::new(Action::Rejected, Hint::Everything, "as it is");
+    decision.service = Some("pushboat/web".into());
+    let detail_type = |decision: &Decision| {
+        let announcement = Announcement::of(decision, &Hint::Everything).unwrap();
+        check(&announcement);
+        announcement.detail_type
+    };
+    assert_eq!(detail_type(&decision), "Pushboat Release Rejected");
+    let health = TargetHealth::default();
+    let evidence = Evidence { why: "tasks failed to start", tasks: &[], messages: &[], health: &health };
+    decision.diagnosis = Some(diagnose(evidence));
+    assert_eq!(detail_type(&decision), "Pushboat Release Failed");
 }
 
 #[test]

@@ -66,6 +66,8 @@ fn a_tag_that_runs_is_pinned_to_what_ecs_resolved_it_to() {
         reason: String::new(),
         task_definition_arn: "game:5".into(),
         images: vec![image],
+        created_at: None,
+        finished_at: None,
     };
     let found = running(&[("web", &tagged)], &[("web", URI)], &[track(None)], &[rollout]);
     assert_eq!(found, [pair("web", pinned('a'))]);
@@ -96,6 +98,7 @@ fn a_candidate_goes_before_what_runs() {
         tagged: "game:main".into(),
         how: crate::rule::How::ByName,
         replaces: pinned('a'),
+        pushed_at: None,
         is_kept: true,
         is_back: false,
     };

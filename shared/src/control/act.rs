@@ -9,11 +9,12 @@ use crate::base::{Found, Revisions};
 use crate::cloud::{Answer, Cloud, Reference};
 use crate::decision::{Action, Decision};
 use crate::diagnosis::{Diagnosis, Remedy};
-use crate::model::{Service, Tags};
+use crate::model::{Service, Tags, TargetHealth};
 use crate::pace::Kind;
 use crate::policy;
 use crate::preflight;
 use crate::release::{Keep, Rejection};
+use crate::rollback;
 use crate::task_definition::{BASE, NOTED, TaskDefinition, family_and_number, revision_name};
 
 /// A service may have 50 tags in all; from this many rejections on, those that are void make room.
@@ -26,6 +27,16 @@ enum Chosen {
     Outrun(String),
     /// None is registered yet: others go first.
     Waits,
+}
+
+/// Why something does not return.
+struct No {
+    /// As the value of a tag.
+    value: String,
+    /// "failed and ", where it did.
+    failed: &'static str,
+    sentence: String,
+    diagnosis: Option<Diagnosis>,
 }
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
@@ -167,17 +178,16 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let health = self.cloud.target_health(&service.target_group_arns).await.unwrap_or_default();
         let key = policy::rejection_key(&rejection.digest);
         let failed = (rejection.failed_revision_arn.as_str(), rejection.why.as_str());
-        let diagnosis = self.diagnose(service, failed, &health, Remedy::RemoveTag(&key)).await;
-        let value = self.as_tag_value(&diagnosis);
+        let no = self.explain(service, failed, &health, Remedy::RemoveTag(&key)).await;
         self.make_room(service).await?;
-        self.note(service, key, value.clone(), &rejection.failed_revision_arn, (NOTED, value)).await?;
+        let mark = (NOTED, no.value.clone());
+        self.note(service, key, no.value, &rejection.failed_revision_arn, mark).await?;
 
-        let reason =
-            format!("{} failed and does not return by itself: {}", rejection.tagged, diagnosis.sentence);
+        let reason = format!("{} {}does not return by itself: {}", rejection.tagged, no.failed, no.sentence);
         let mut decision = self.decision(&service.name, Action::Rejected, reason).with_targets(&health);
         decision.digest = Some(rejection.digest.to_string());
         decision.revision = Some(revision_name(&rejection.failed_revision_arn).to_owned());
-        decision.diagnosis = Some(diagnosis);
+        decision.diagnosis = no.diagnosis;
         (self.log)(decision);
         Ok(())
     }
@@ -192,34 +202,51 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     ) -> Answer<()> {
         let health = self.cloud.target_health(&service.target_group_arns).await.unwrap_or_default();
         let remedy = Remedy::RemoveTag(policy::PASSED_OVER);
-        let diagnosis = self.diagnose(service, (failed_revision_arn, why), &health, remedy).await;
-        let mark = self.as_tag_value(&diagnosis);
-        let value = policy::tag_value(&format!("{revision} {mark}"));
-        self.note(
-            service,
-            policy::PASSED_OVER.to_owned(),
-            value,
-            failed_revision_arn,
-            (policy::PASSED_OVER, mark),
-        )
-        .await?;
+        let no = self.explain(service, (failed_revision_arn, why), &health, remedy).await;
+        let value = policy::tag_value(&format!("{revision} {}", no.value));
+        let mark = (policy::PASSED_OVER, no.value);
+        self.note(service, policy::PASSED_OVER.to_owned(), value, failed_revision_arn, mark).await?;
 
-        let reason = format!(
-            "the template's revision {revision} failed and is not tried again: {}",
-            diagnosis.sentence
-        );
+        let reason =
+            format!("the template's revision {revision} {}is not tried again: {}", no.failed, no.sentence);
         let mut decision = self.decision(&service.name, Action::Rejected, reason).with_targets(&health);
         decision.revision = Some(revision_name(failed_revision_arn).to_owned());
         decision.base = Some(revision.to_owned());
-        decision.diagnosis = Some(diagnosis);
+        decision.diagnosis = no.diagnosis;
         (self.log)(decision);
         Ok(())
     }
 
-    /// A failure as a tag's value: when, and why in few words.
-    fn as_tag_value(&self, diagnosis: &Diagnosis) -> String {
+    /// What a person left did not fail, so there is nothing to diagnose.
+    async fn explain(
+        &self,
+        service: &Service,
+        failed: (&str, &str),
+        health: &TargetHealth,
+        remedy: Remedy<'_>,
+    ) -> No {
+        let (_, why) = failed;
+        if why.starts_with(rollback::WORDS) {
+            return No {
+                value: self.as_tag_value(why),
+                failed: "",
+                sentence: why.to_owned(),
+                diagnosis: None,
+            };
+        }
+        let diagnosis = self.diagnose(service, failed, health, remedy).await;
+        No {
+            value: self.as_tag_value(&diagnosis.short),
+            failed: "failed and ",
+            sentence: diagnosis.sentence.clone(),
+            diagnosis: Some(diagnosis),
+        }
+    }
+
+    /// A rejection as a tag's value: when, and why in few words.
+    fn as_tag_value(&self, why: &str) -> String {
         let at = self.cloud.now().map(seconds).unwrap_or_default();
-        policy::tag_value(&format!("{at} {}", diagnosis.short))
+        policy::tag_value(&format!("{at} {why}"))
     }
 
     /// The service first: a crash in between leaves a rejection that is written once more, never a lost one.

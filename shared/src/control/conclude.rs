@@ -44,12 +44,18 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 }
 
 /// The newest roll-out was to what the service is at. After a roll-back it was to the revision that failed. Its own
-/// state may lag behind the service's.
+/// state may lag behind the service's. Where the revision had succeeded before, and something else came in between,
+/// somebody went back to it, which is no release.
 fn succeeded(primary: &Deployment, history: &[Rollout]) -> bool {
     let Some(newest) = history.first().filter(|it| it.task_definition_arn == primary.task_definition_arn)
     else {
         return false;
     };
+    let is_own = |it: &&Rollout| it.task_definition_arn == newest.task_definition_arn;
+    let mut before = history.iter().skip_while(is_own).filter(is_own);
+    if before.any(|it| it.outcome == Outcome::Successful) {
+        return false;
+    }
     match primary.state {
         RolloutState::Completed => matches!(newest.outcome, Outcome::Successful | Outcome::UnderWay),
         RolloutState::Unknown => newest.outcome == Outcome::Successful,

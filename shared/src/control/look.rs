@@ -6,17 +6,19 @@ use crate::base::{self, Revisions, Template};
 use crate::cloud::{Answer, Cloud};
 use crate::decision::Decision;
 use crate::hint::Hint;
-use crate::model::{Rollout, Service};
-use crate::policy::Track;
+use crate::model::{Digest, Outcome, Rollout, Service};
+use crate::native;
+use crate::others;
+use crate::policy::{self, Track};
 use crate::release::{self, Candidate, Keep, Noted, Precedent, Verdict};
-use crate::task_definition::{NOTED, TaskDefinition, family_and_number};
+use crate::task_definition::{NOTED, TaskDefinition, family_and_number, revision_name};
 
 /// The roll-outs of a service, read when the first question needs them.
 #[derive(Default)]
 pub(super) struct History(Option<Vec<Rollout>>);
 
 impl History {
-    async fn read<C: Cloud>(&mut self, cloud: &C, service: &Service) -> Answer<&[Rollout]> {
+    pub(super) async fn read<C: Cloud>(&mut self, cloud: &C, service: &Service) -> Answer<&[Rollout]> {
         match &mut self.0 {
             Some(known) => Ok(known),
             unknown => Ok(unknown.insert(cloud.rollouts(&service.name).await?)),
@@ -31,12 +33,19 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             return Ok(Looked::Done);
         }
         let mut history = History::default();
+        let service = &self.told(service, &mut history).await?;
         let revisions = self.revisions(service).await?;
         let template = self.template(service, tracks, &revisions, &mut history).await?;
         let mut candidates = Vec::new();
         for track in tracks {
             let definition = judged_by(track, &revisions.own, &template);
             match self.judge(service, track, definition, &mut history).await? {
+                Verdict::Keep(Keep::Current { digest, .. })
+                    if policy::rejection(&service.tags, &digest).is_some()
+                        && self.returned_late(service, &revisions.own, &digest, &mut history).await? =>
+                {
+                    return self.go_back_again(service, tracks).await;
+                }
                 Verdict::Keep(keep) if self.is_failing(service, &keep) => {
                     self.kept_failing(service, keep).await
                 }
@@ -48,7 +57,16 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 }
             }
         }
+        // Whoever changes the template after a person deployed has the last word.
+        if !matches!(template, Template::Due(_) | Template::Waits(_)) && !candidates.is_empty() {
+            let history = history.read(self.cloud, service).await?;
+            candidates = self.without_diverged(service, &revisions.own, candidates, history);
+        }
         let candidates = self.fit_to_run(service, &revisions.own, &template, candidates).await?;
+        if let Some(keep) = self.withheld(service, &template, &candidates, &mut history).await? {
+            self.kept(service, keep);
+            return self.at_rest(service, &revisions, Template::Applied, &mut history).await;
+        }
         match template {
             Template::Waits(revision) if candidates.is_empty() => {
                 self.kept(service, Keep::RollingBack { revision: revision.name().to_owned() });
@@ -73,23 +91,62 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 let document = base::from_own(&revisions.own, &candidates);
                 self.release(service, &revisions, &revisions.own, document, &candidates).await
             }
-            other => {
-                if let Template::PassedOver { revision, why } = other {
-                    self.kept(service, Keep::PassedOver { revision: revision.name().to_owned(), why });
-                }
-                // The events of a roll-back come at once, and each of the looks that overlap would register. Sweeps
-                // come one by one.
-                let restores = *self.hint == Hint::Everything
-                    && base::may_need_restoring(service, &revisions)
-                    && (base::newest_is_a_copy(&revisions)
-                        || base::newest_failed(&revisions, history.read(self.cloud, service).await?));
-                if restores { self.restore(service, &revisions).await } else { Ok(Looked::Done) }
-            }
+            other => self.at_rest(service, &revisions, other, &mut history).await,
         }
     }
 
+    async fn returned_late(
+        &self,
+        service: &Service,
+        own: &TaskDefinition,
+        digest: &Digest,
+        history: &mut History,
+    ) -> Answer<bool> {
+        let history = history.read(self.cloud, service).await?;
+        Ok(others::returned_late(service, own, digest, history))
+    }
+
+    /// Nothing is released. The family's newest revision may still be one that must not stay the newest.
+    async fn at_rest(
+        &mut self,
+        service: &Service,
+        revisions: &Revisions,
+        template: Template<'_>,
+        history: &mut History,
+    ) -> Answer<Looked> {
+        if let Template::PassedOver { revision, why } = template {
+            self.kept(service, Keep::PassedOver { revision: revision.name().to_owned(), why });
+        }
+        // What a person put in place of Pushboat's is not repeated in Pushboat's name, unless what is newer failed or
+        // came after it.
+        let is_copy = base::newest_is_a_copy(revisions)
+            && (others::may_have_diverged(service, &revisions.own).is_none()
+                || base::newest_stems_from_own(revisions));
+        // The events of a roll-back come at once, and each of the looks that overlap would register. Sweeps
+        // come one by one.
+        let restores = *self.hint == Hint::Everything
+            && base::may_need_restoring(service, revisions)
+            && (is_copy || base::newest_failed(revisions, history.read(self.cloud, service).await?));
+        if restores { self.restore(service, revisions).await } else { Ok(Looked::Done) }
+    }
+
+    /// Where ECS does not say how the deployment is doing, its service deployment does.
+    async fn told(&mut self, service: &Service, history: &mut History) -> Answer<Service> {
+        if !native::is_silent(service) {
+            return Ok(service.clone());
+        }
+        let history = history.read(self.cloud, service).await?;
+        if let Some(newest) = history.first().filter(|newest| newest.outcome == Outcome::UnderWay)
+            && let Some(progress) = self.cloud.progress(&newest.arn).await?
+        {
+            let revision = revision_name(&newest.task_definition_arn).to_owned();
+            self.kept(service, Keep::InStages { revision, progress: native::words(&progress) });
+        }
+        Ok(native::told(service.clone(), history))
+    }
+
     /// Mostly one question: the newest ACTIVE revision of the family is the service's own.
-    async fn revisions(&self, service: &Service) -> Answer<Revisions> {
+    pub(super) async fn revisions(&self, service: &Service) -> Answer<Revisions> {
         let arn = &service.task_definition_arn;
         let Some((family, number)) = family_and_number(arn) else {
             let own = self.cloud.task_definition(arn).await?;
@@ -149,6 +206,14 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let history = history.read(self.cloud, service).await?;
         let allowed = self.allowed(tracks);
         match base::template(service, revisions, &allowed, history, self.cloud.now()) {
+            Template::Due(revision)
+                if let Some(left) = others::left_by_hand(&revisions.own, history)
+                    && number(&left.task_definition_arn) >= number(&revision.arn) =>
+            {
+                let (why, left) = (others::by_hand(&revisions.own), left.task_definition_arn.clone());
+                self.reject_template(service, revision.name(), &why, &left).await?;
+                Ok(Template::PassedOver { revision, why })
+            }
             Template::Failed { revision, why, failed_revision_arn } => {
                 self.reject_template(service, revision.name(), &why, &failed_revision_arn).await?;
                 Ok(Template::PassedOver { revision, why })
@@ -158,7 +223,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     }
 
     /// The others are not followed, so they set no image.
-    fn allowed(&self, tracks: &[Track]) -> Vec<Track> {
+    pub(super) fn allowed(&self, tracks: &[Track]) -> Vec<Track> {
         let is_allowed = |track: &&Track| self.scope.repositories.contains(&track.repository);
         tracks.iter().filter(is_allowed).cloned().collect()
     }
@@ -192,9 +257,12 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         };
         // Only a candidate is worth the question what became of it before.
         let history = history.read(self.cloud, service).await?;
-        let precedent = release::precedent(service, &candidate, history);
+        let left = release::left(definition, &candidate, history);
+        let precedent = left.unwrap_or_else(|| release::precedent(service, &candidate, history));
         let noted = match &precedent {
-            Precedent::Failed(rollout) => self.noted(&rollout.task_definition_arn).await?,
+            Precedent::Failed(rollout) | Precedent::Left { rollout, .. } => {
+                self.noted(&rollout.task_definition_arn).await?
+            }
             _ => Noted::Never,
         };
         Ok(release::judge(candidate, precedent, noted))
@@ -225,6 +293,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Err(_) => Ok(Noted::Never),
         }
     }
+}
+
+fn number(revision_arn: &str) -> u32 {
+    family_and_number(revision_arn).map_or(0, |(_, number)| number)
 }
 
 /// A container that only the template's due revision has is judged by that one.

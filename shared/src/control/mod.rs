@@ -6,11 +6,13 @@
 //! Several services are looked at at once, at a pace that leaves AWS's limits to others too; what does not fit into the
 //! time of an invocation is the next sweep's.
 //!
-//! Here is the walk; `look` is one look at one service, `image` which image it should run and whether it can, `act` what
-//! is written, `say` how it is told, `known` what one walk need not ask twice, `diagnose` why a roll-out fails, `conclude`
-//! whether one has succeeded, `turn` who waits for what, `together` how looks go on at once.
+//! Here is the walk; `look` is one look at one service, `image` which image it should run and whether it can, `withhold`
+//! what makes a release wait, `act` what is written, `ask` what a person asks for, `say` how it is told, `known` what one
+//! walk need not ask twice, `diagnose` why a roll-out fails, `conclude` whether one has succeeded, `turn` who waits for
+//! what, `together` how looks go on at once.
 
 mod act;
+mod ask;
 mod conclude;
 mod diagnose;
 mod image;
@@ -19,12 +21,15 @@ mod look;
 mod say;
 mod together;
 mod turn;
+mod withhold;
 
 use std::cell::RefCell;
 
+pub use ask::{
+    Undone, continue_deployment, hold, hold_cluster, release_digest, resume, rollback, unhold, unhold_cluster,
+};
 use thiserror::Error;
 
-use crate::announce::Announcement;
 use crate::cloud::{Cloud, CloudError};
 use crate::decision::{Action, Decision};
 use crate::hint::Hint;
@@ -32,6 +37,7 @@ use crate::model::{Service, ServiceName};
 use crate::pace;
 use crate::policy::{self, PolicyError, Track};
 use crate::release::Keep;
+use say::Notes;
 use turn::{Shared, Turn};
 
 /// How often one call looks at a service again after its own write. A tag that moves faster than this is the
@@ -64,20 +70,9 @@ pub async fn follow<C: Cloud>(
     hint: &Hint,
     log: &mut impl FnMut(Decision),
 ) -> Result<(), Unfinished> {
-    let mut announcements = Vec::new();
-    let mut note = |decision: Decision| {
-        announcements.extend(Announcement::of(&decision, hint));
-        log(decision);
-    };
-    let result = walk(cloud, scope, hint, &mut note).await;
-    if !announcements.is_empty()
-        && let Err(error) = cloud.announce(&announcements).await
-    {
-        let mut decision = Decision::new(Action::Failed, hint, format!("events were not sent: {error}"));
-        decision.at = cloud.now().map(say::seconds);
-        decision.retry = Some(false);
-        log(decision);
-    }
+    let mut notes = Notes::new(hint, log);
+    let result = walk(cloud, scope, hint, &mut |decision| notes.take(decision)).await;
+    notes.send(cloud).await;
     result
 }
 
@@ -93,7 +88,7 @@ async fn walk<C: Cloud>(
         Hint::Image { repository, .. } if !scope.repositories.contains(repository) => {
             watch.say(Action::Ignored, Keep::RepositoryNotAllowed(repository.clone()));
         }
-        Hint::Service(name) | Hint::Completed { service: name, .. }
+        Hint::Service(name) | Hint::Completed { service: name, .. } | Hint::Request { service: name, .. }
             if !scope.clusters.contains(&name.cluster) =>
         {
             watch.say(
@@ -101,7 +96,9 @@ async fn walk<C: Cloud>(
                 format!("the cluster '{}' is not one of this installation", name.cluster),
             );
         }
-        Hint::Service(name) | Hint::Completed { service: name, .. } => watch.named(name).await,
+        Hint::Service(name) | Hint::Completed { service: name, .. } | Hint::Request { service: name, .. } => {
+            watch.named(name).await
+        }
         Hint::Image { .. } | Hint::Everything => watch.clusters().await,
     }
     let Watch { looked_at, failures, .. } = watch;
@@ -132,6 +129,9 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
     async fn clusters(&mut self) {
         let mut concerned = Vec::new();
         for cluster in &self.scope.clusters {
+            if *self.hint == Hint::Everything {
+                self.clear_cluster(cluster).await;
+            }
             match self.cloud.services(cluster).await {
                 Ok(services) => concerned.extend(services.into_iter().filter_map(|it| self.concerned(it))),
                 Err(error) => self.failed(None, error),

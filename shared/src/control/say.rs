@@ -3,10 +3,42 @@
 use jiff::Timestamp;
 
 use super::Watch;
+use crate::announce::Announcement;
 use crate::cloud::{Cloud, CloudError};
 use crate::decision::{Action, Decision};
+use crate::hint::Hint;
 use crate::model::{Service, ServiceName};
 use crate::release::Keep;
+
+/// The log, and what others are told of it in the end.
+pub(super) struct Notes<'a, L> {
+    hint: &'a Hint,
+    log: &'a mut L,
+    announcements: Vec<Announcement>,
+}
+
+impl<'a, L: FnMut(Decision)> Notes<'a, L> {
+    pub(super) fn new(hint: &'a Hint, log: &'a mut L) -> Self {
+        Notes { hint, log, announcements: Vec::new() }
+    }
+
+    pub(super) fn take(&mut self, decision: Decision) {
+        self.announcements.extend(Announcement::of(&decision, self.hint));
+        (self.log)(decision);
+    }
+
+    pub(super) async fn send<C: Cloud>(self, cloud: &C) {
+        if !self.announcements.is_empty()
+            && let Err(error) = cloud.announce(&self.announcements).await
+        {
+            let reason = format!("events were not sent: {error}");
+            let mut decision = Decision::new(Action::Failed, self.hint, reason);
+            decision.at = cloud.now().map(seconds);
+            decision.retry = Some(false);
+            (self.log)(decision);
+        }
+    }
+}
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     pub(super) fn kept(&mut self, service: &Service, keep: Keep) {
@@ -18,12 +50,16 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let mut decision = self.decision(&service.name, Action::Kept, &keep);
         decision.withheld = keep.withholds();
         match keep {
-            Keep::Current { digest, .. } | Keep::Rejected { digest, .. } | Keep::Unfit { digest, .. } => {
+            Keep::Current { digest, .. }
+            | Keep::Rejected { digest, .. }
+            | Keep::Unfit { digest, .. }
+            | Keep::Diverged { digest, .. } => {
                 decision.digest = Some(digest.to_string());
             }
             Keep::PassedOver { revision, .. }
             | Keep::RollingBack { revision }
-            | Keep::NewerTemplate { revision } => decision.revision = Some(revision),
+            | Keep::NewerTemplate { revision }
+            | Keep::InStages { revision, .. } => decision.revision = Some(revision),
             _ => {}
         }
         decision

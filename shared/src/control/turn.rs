@@ -12,7 +12,7 @@ use super::together::Locks;
 use super::{Looked, Watch};
 use crate::cloud::{Answer, Cloud, CloudError, Reference, Trouble};
 use crate::decision::{Action, Decision};
-use crate::model::{Image, Service};
+use crate::model::{Cluster, Image, Service};
 use crate::pace::{Kind, Pace, Permit};
 use crate::policy::{self, Track};
 
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) known: Known,
     uris: RefCell<BTreeMap<String, Option<String>>>,
     images: RefCell<BTreeMap<(String, String), Option<Image>>>,
+    clusters: RefCell<BTreeMap<String, Option<Cluster>>>,
     pub(super) kept: RefCell<BTreeSet<String>>,
 }
 
@@ -217,6 +218,19 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         Ok(image)
     }
 
+    /// A cluster with its tags, for its hold. As with images, a later look sees the newest state: a hold that somebody
+    /// puts on it while hundreds of services wait for their turn holds the rest of them.
+    pub(super) async fn cluster(&self, name: &str) -> Answer<Option<Cluster>> {
+        let _asking = self.shared.locks.lock(&format!("cluster {name}")).await;
+        let known = self.shared.clusters.borrow().get(name).cloned();
+        if let Some(known) = known.filter(|_| !self.turn.again) {
+            return Ok(known);
+        }
+        let cluster = self.cloud.cluster(name).await?;
+        self.shared.clusters.borrow_mut().insert(name.to_owned(), cluster.clone());
+        Ok(cluster)
+    }
+
     /// Gives an image its own tag, once for all services that get it.
     pub(super) async fn keep_image(&self, repository: &str, digest: &crate::model::Digest) -> Answer<()> {
         let name = format!("{repository}@{digest}");
@@ -238,7 +252,9 @@ fn counted(operation: &str) -> Option<Kind> {
         | "DescribeTaskDefinition"
         | "ListTaskDefinitions"
         | "ListServiceDeployments"
-        | "DescribeServiceRevisions" => Some(Kind::Look),
+        | "DescribeServiceDeployments"
+        | "DescribeServiceRevisions"
+        | "DescribeClusters" => Some(Kind::Look),
         _ => None,
     }
 }

@@ -36,6 +36,8 @@ fn rollout(outcome: Outcome, image_name: &str, resolved: Option<char>) -> Rollou
         reason: "as told".into(),
         task_definition_arn: "game:1".into(),
         images: vec![image("log", &pinned('e'), None), image("web", image_name, resolved)],
+        created_at: None,
+        finished_at: None,
     }
 }
 

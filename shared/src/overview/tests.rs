@@ -40,7 +40,10 @@ fn definition(image: &str) -> TaskDefinition {
     let secret = json!([{"name": "PASSWORD", "value": "hunter2"}]);
     let document = json!({"containerDefinitions": [{"name": "web", "image": image, "environment": secret}]});
     let Value::Object(document) = document else { unreachable!() };
-    let tags = Tags::from([("pushboat:image:web".into(), "game:main".into())]);
+    let tags = Tags::from([
+        ("pushboat:base".into(), "game:6".into()),
+        ("pushboat:image:web".into(), "game:main".into()),
+    ]);
     TaskDefinition { arn: "game:7".into(), document, tags }
 }
 
@@ -85,6 +88,9 @@ fn a_service_is_shown_with_what_it_runs_and_what_it_must_not() {
             "rejected": [{
                 "digest": format!("sha256:{}", hex()), "why": "2026-11-21T08:00:00Z tasks failed",
             }],
+            "diverged": null,
+            "hold": null,
+            "overlap": "supersede",
             "targets": {"healthy": 3, "registered": 4},
             "capacity": {
                 "decided_by": "Application Auto Scaling",
@@ -111,6 +117,34 @@ fn what_could_not_be_observed_is_said_and_the_rest_is_shown() {
     let found = shown(&service(), &Ok(definition("public.example.com/nginx:1")), &healthy());
     assert!(found["trouble"][0].as_str().unwrap().contains("no container"), "{found}");
     assert!(!found.to_string().contains("hunter2"));
+}
+
+#[test]
+fn what_people_did_is_shown() {
+    let mut theirs = definition(&format!("{URI}:main"));
+    theirs.tags.clear();
+    theirs.document.insert("registeredBy".into(), json!("arn:aws:iam::1:user/ann"));
+    theirs.document.insert("registeredAt".into(), json!(1_795_248_000.5));
+    let mut held = service();
+    held.tags.insert("pushboat:hold".into(), "2026-11-21T09:00:00Z ann big sale".into());
+    held.tags.insert("pushboat:overlap".into(), "wait".into());
+    let found = shown(&held, &Ok(theirs.clone()), &healthy());
+    let expected = json!({
+        "revision": "game:7",
+        "registered_by": "arn:aws:iam::1:user/ann",
+        "registered_at": "2026-11-21T08:00:00.5Z",
+    });
+    assert_eq!(found["diverged"], expected);
+    assert_eq!(found["hold"], json!({"until": "2026-11-21T09:00:00Z", "by": "ann", "reason": "big sale"}));
+    assert_eq!(found["overlap"], "wait");
+
+    held.tags.insert("pushboat:hold".into(), "stop".into());
+    held.tags.insert("pushboat:overlap".into(), "never".into());
+    held.tags.insert("pushboat:resume".into(), "game:7".into());
+    let found = shown(&held, &Ok(theirs), &healthy());
+    assert_eq!(found["diverged"], Value::Null);
+    assert_eq!(found["hold"], json!({"until": null, "by": null, "reason": "stop"}));
+    assert!(found["trouble"][0].as_str().unwrap().contains("'never'"), "{found}");
 }
 
 #[test]

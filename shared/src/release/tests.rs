@@ -56,7 +56,15 @@ fn image(letter: char) -> Image {
 fn rollout(arn: &str, definition: &str, outcome: Outcome, image: &str) -> Rollout {
     let images = vec![RolloutImage { container: "web".into(), image: image.into(), digest: None }];
     let reason = "tasks failed to start".into();
-    Rollout { arn: arn.into(), outcome, reason, task_definition_arn: definition.into(), images }
+    Rollout {
+        arn: arn.into(),
+        outcome,
+        reason,
+        task_definition_arn: definition.into(),
+        images,
+        created_at: None,
+        finished_at: None,
+    }
 }
 
 fn decide(service: &Service, runs: &str, tag_means: Option<char>) -> Result<Candidate, Verdict> {

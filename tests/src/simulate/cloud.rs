@@ -5,11 +5,11 @@ use pushboat::Timestamp;
 use pushboat::announce::Announcement;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
-use pushboat::model::{Digest, Image, Rollout, Service, ServiceName, Tags, TargetHealth};
+use pushboat::model::{Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth};
 use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
 use pushboat_local::world::ecr::Repeat;
-use pushboat_local::world::ecs::UpdateService;
+use pushboat_local::world::ecs::{HookAction, StopType, UpdateService};
 use pushboat_local::world::elb::TargetState;
 use pushboat_local::world::{Refusal, World};
 use serde_json::{Map, Value, json};
@@ -155,6 +155,36 @@ impl Cloud for Lens {
         };
         let rollouts = self.look("ListServiceDeployments", &service.service, list).await?;
         Ok(self.rollouts_as_read(rollouts))
+    }
+
+    /// Every service here rolls, and a rolling deployment has no stages.
+    async fn progress(&self, rollout_arn: &str) -> Answer<Option<Progress>> {
+        let find = |seen: &Seen| {
+            let is_known = seen.rollouts.iter().flatten().any(|it| it.arn == rollout_arn);
+            Ok(is_known.then(Progress::default))
+        };
+        self.look("DescribeServiceDeployments", rollout_arn, find).await
+    }
+
+    async fn stop_rollout(&self, rollout_arn: &str) -> Answer<()> {
+        let touch =
+            |world: &mut World| world.stop_service_deployment(rollout_arn, StopType::Rollback).map(drop);
+        self.write("StopServiceDeployment", rollout_arn, touch, |_, ()| ()).await
+    }
+
+    async fn continue_rollout(&self, rollout_arn: &str, hook_id: &str) -> Answer<()> {
+        let touch = |world: &mut World| {
+            world.continue_service_deployment(rollout_arn, hook_id, HookAction::Continue).map(drop)
+        };
+        self.write("ContinueServiceDeployment", rollout_arn, touch, |_, ()| ()).await
+    }
+
+    async fn cluster(&self, cluster: &str) -> Answer<Option<Cluster>> {
+        let find = |stage: &mut Stage| {
+            let found = stage.world.find_cluster(Some(cluster)).ok();
+            Ok(found.map(|it| Cluster { arn: it.arn.clone(), tags: it.tags.clone() }))
+        };
+        self.ask("DescribeClusters", cluster, find).await
     }
 
     async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth> {

@@ -1,13 +1,15 @@
 //! The token buckets of AWS (request throttling of ECS, and the like of the others), one table behind one function.
 
 /// Operations that share a bucket, its size and how many tokens come back in a second.
-const BUCKETS: [(&[&str], i64, i64); 10] = [
+const BUCKETS: [(&[&str], i64, i64); 12] = [
     (&["RegisterTaskDefinition"], 20, 1),
     (&["DescribeTaskDefinition", "ListTaskDefinitions"], 50, 20),
     (&["TagResource", "UntagResource"], 20, 10),
     (&["UpdateService"], 50, 5),
     (&["ListServices", "DescribeServices"], 100, 20),
-    (&["ListServiceDeployments", "DescribeServiceRevisions"], 50, 20),
+    (&["DescribeServiceDeployments", "ListServiceDeployments"], 50, 20),
+    (&["DescribeServiceRevisions"], 50, 20),
+    (&["DescribeClusters"], 50, 20),
     (&["ListTasks", "DescribeTasks"], 100, 20),
     (&["PutImage"], 10, 10),
     (&["BatchGetImage"], 2_000, 2_000),

@@ -1,6 +1,7 @@
 //! The rules that are checked at the end of a run, when all has been quiet for a while.
 
 use pushboat::model::Digest;
+use pushboat::others;
 use pushboat::policy;
 use pushboat::task_definition::{BASE, revision_name};
 use pushboat_local::world::ecs::{RolloutState, Service, ServiceDeploymentStatus as Status, TaskDefinition};
@@ -24,12 +25,10 @@ impl Stage {
         let watched = &self.watch.services[index];
         let wanted = self.watch.tag_means()?;
         let runs = digest_of(&self.world, &service.task_definition_arn);
-        let tag_moved_at = self.watch.tag.last()?.0;
         if runs.as_ref() == Some(wanted) {
             return self.state_at_rest(index, service);
         }
-        // What a person deploys may stay until the next push.
-        if watched.person_deployed_at > tag_moved_at {
+        if watched.person_registered_at >= 0 && self.has_diverged(index, wanted) {
             return None;
         }
         let rule = if watched.last_writer == Writer::Stack { Rule::Stack } else { Rule::Newest };
@@ -55,6 +54,17 @@ impl Stage {
                 format!("{name} is at {has}, but ran {} before the stack's update", named(Some(before))),
             )
         })
+    }
+
+    /// What a person deployed stays until an image is pushed after that. A tag that moves to an older image is no push.
+    /// A stack that names a bare family deploys what a person has only registered, and nobody can tell the two apart.
+    fn has_diverged(&self, index: usize, wanted: &Digest) -> bool {
+        let truth = self.truth();
+        let (service, history) = (&truth.services[index], &truth.rollouts[index]);
+        let Some(own) = truth.revision(&service.task_definition_arn) else { return false };
+        let image = truth.images.iter().find(|it| it.digest == *wanted);
+        let pushed_at = image.and_then(|it| it.pushed_at);
+        others::diverged(service, &own.shown, pushed_at, history).is_some()
     }
 
     /// With the right image, the roll-out has come to its end, where it can.

@@ -155,6 +155,8 @@ pub(super) fn rollouts(world: &World, service_arn: &str) -> Vec<Rollout> {
             reason: it.status_reason.clone().unwrap_or_else(|| "its deployment was rolled back".to_owned()),
             task_definition_arn: revision.task_definition_arn.clone(),
             images: images.collect(),
+            created_at: Some(it.created_at),
+            finished_at: it.finished_at,
         })
     });
     shown.collect()

@@ -85,7 +85,7 @@ pub(super) struct Watched {
     pub(super) failures: BTreeMap<Digest, i64>,
     pub(super) ever_failed: Vec<Digest>,
     pub(super) released_by_person_at: i64,
-    pub(super) person_deployed_at: i64,
+    pub(super) person_registered_at: i64,
     pub(super) last_writer: Writer,
     /// What ran before the stack's last update.
     pub(super) before_stack: Option<Digest>,
@@ -114,7 +114,7 @@ impl Watch {
             failures: BTreeMap::new(),
             ever_failed: Vec::new(),
             released_by_person_at: -1,
-            person_deployed_at: -1,
+            person_registered_at: -1,
             last_writer: Writer::Stack,
             before_stack: None,
             was_enough: false,

@@ -205,8 +205,8 @@ impl Stage {
         let name = self.plan.services[service].name;
         let document = document(name, &format!("{}@{digest}", uri()), number);
         let Some(arn) = self.register(document, &[], "a person") else { return };
+        self.watch.services[service].person_registered_at = self.now;
         if updates_service {
-            self.watch.services[service].person_deployed_at = self.now;
             self.watch.services[service].last_writer = Writer::Person;
             self.update(service, |request| request.task_definition = Some(arn));
         }

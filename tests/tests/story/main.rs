@@ -4,6 +4,7 @@
 
 mod base;
 mod image;
+mod people;
 mod wrong;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,9 @@ async fn push(local: &Local, version: &str) -> String {
 }
 
 async fn settled_on(local: &Local, digest: &str) -> View {
-    local.wait_until(SOON, |view| view.is_settled() && view.digest.as_deref() == Some(digest)).await.unwrap()
+    let settled = |view: &View| view.is_settled() && view.digest.as_deref() == Some(digest);
+    let waited = local.wait_until(SOON, settled).await;
+    waited.unwrap_or_else(|error| panic!("{error:#}\n{:#?}", decisions(local)))
 }
 
 /// What the functions decided on the pushes of the tracked tag, in order.

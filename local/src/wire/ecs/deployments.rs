@@ -7,7 +7,9 @@ use super::service_view::{self, copy_placement, load_balancers};
 use super::{Paging, epoch, insert_moments, invalid, missing, page_answer, parse, required, services};
 use crate::wire::Caller;
 use crate::wire::paging::Order;
-use crate::world::ecs::{Service, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision, StopType};
+use crate::world::ecs::{
+    Hook, HookAction, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision, StopType,
+};
 use crate::world::{Refusal, Timestamp, World};
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,6 +119,10 @@ fn show(world: &World, service: &Service, deployment: &ServiceDeployment) -> Val
     shown["deploymentConfiguration"] = service_view::deployment_configuration(service);
     shown["deploymentCircuitBreaker"] = circuit_breaker(service, deployment);
     shown["alarms"] = json!({"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []});
+    if let Some(stages) = &deployment.stages {
+        shown["lifecycleStage"] = stages.stage.as_str().into();
+        shown["lifecycleHookDetails"] = stages.hooks.iter().map(show_hook).collect();
+    }
     if let Some(rollback) = &deployment.rollback {
         shown["rollback"] = json!({
             "reason": rollback.reason,
@@ -222,6 +228,37 @@ pub(super) fn stop(world: &mut World, _caller: &Caller, body: &Value) -> Result<
     let arn = required(&request.service_deployment_arn, "serviceDeploymentArn")?;
     let deployment = world.stop_service_deployment(arn, stop)?;
     Ok(json!({"serviceDeploymentArn": deployment.arn}))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Continue {
+    service_deployment_arn: String,
+    hook_id: String,
+    action: Option<String>,
+}
+
+pub(super) fn go_on(world: &mut World, _caller: &Caller, body: &Value) -> Result<Value, Refusal> {
+    let request: Continue = parse(body)?;
+    let action = match request.action.as_deref() {
+        None | Some("CONTINUE") => HookAction::Continue,
+        Some("ROLLBACK") => HookAction::Rollback,
+        Some(other) => return Err(invalid(format!("Invalid action '{other}'."))),
+    };
+    let arn = required(&request.service_deployment_arn, "serviceDeploymentArn")?;
+    let hook = required(&request.hook_id, "hookId")?;
+    let deployment = world.continue_service_deployment(arn, hook, action)?;
+    Ok(json!({"serviceDeploymentArn": deployment.arn}))
+}
+
+fn show_hook(hook: &Hook) -> Value {
+    json!({
+        "hookId": hook.id,
+        "targetType": "PAUSE",
+        "status": hook.status,
+        "expiresAt": epoch(hook.expires_at),
+        "timeoutAction": hook.timeout_action,
+    })
 }
 
 fn service_of<'a>(world: &'a World, arn: &str) -> Option<&'a Service> {

@@ -29,7 +29,8 @@ use crate::world::{Refusal, Timestamp, World};
 
 type Operation = fn(&mut World, &Caller, &Value) -> Result<Value, Refusal>;
 
-const OPERATIONS: [(&str, Operation); 24] = [
+const OPERATIONS: [(&str, Operation); 25] = [
+    ("ContinueServiceDeployment", deployments::go_on),
     ("CreateCluster", clusters::create),
     ("CreateService", services::create),
     ("DeleteCluster", clusters::delete),

@@ -6,7 +6,7 @@ use super::{epoch, tags};
 use crate::world::World;
 use crate::world::ecs::{
     CircuitBreaker, Deployment, DeploymentStatus, RolloutState, Service, ServiceLoadBalancer, ServiceStatus,
-    Threshold,
+    Threshold, native_configuration,
 };
 
 /// What Fargate runs on when "LATEST" is asked for.
@@ -96,13 +96,17 @@ fn with_defaults(service: &Service) -> Map<String, Value> {
 }
 
 pub(super) fn deployment_configuration(service: &Service) -> Value {
-    json!({
+    let mut shown = json!({
         "deploymentCircuitBreaker": circuit_breaker(service.circuit_breaker),
         "maximumPercent": service.maximum_percent,
         "minimumHealthyPercent": service.minimum_healthy_percent,
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,
-    })
+    });
+    for (member, value) in native_configuration(service).and_then(Value::as_object).into_iter().flatten() {
+        shown[member] = value.clone();
+    }
+    shown
 }
 
 fn circuit_breaker(breaker: Option<CircuitBreaker>) -> Value {
@@ -162,6 +166,11 @@ fn show_deployment(world: &World, service: &Service, deployment: &Deployment) ->
         },
         "rolloutStateReason": deployment.rollout_state_reason,
     });
+    // ECS tells a state of rolling deployments only.
+    if let Some(members) = shown.as_object_mut().filter(|_| native_configuration(service).is_some()) {
+        members.remove("rolloutState");
+        members.remove("rolloutStateReason");
+    }
     copy_placement(service, &mut shown);
     shown
 }

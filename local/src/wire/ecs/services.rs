@@ -34,6 +34,10 @@ const PASSED_THROUGH: [&str; 15] = [
     "volumeConfigurations",
 ];
 
+/// Of `deploymentConfiguration`, what belongs to the strategy. It comes whole or not at all.
+const STRATEGY: [&str; 5] =
+    ["strategy", "bakeTimeInMinutes", "lifecycleHooks", "linearConfiguration", "canaryConfiguration"];
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Create {
@@ -158,26 +162,47 @@ pub(super) fn update(world: &mut World, _caller: &Caller, body: &Value) -> Resul
 
 fn passed_through(body: &Value) -> Map<String, Value> {
     let members = body.as_object().into_iter().flatten();
-    members
+    let mut kept: Map<String, Value> = members
         .filter(|(name, _)| PASSED_THROUGH.contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+        .collect();
+    let configuration = &body["deploymentConfiguration"];
+    if configuration["strategy"].is_string() {
+        let of_strategy = STRATEGY.iter().filter(|member| !configuration[**member].is_null());
+        let of_strategy = of_strategy.map(|member| ((*member).to_owned(), configuration[*member].clone()));
+        kept.insert("deploymentConfiguration".into(), Value::Object(of_strategy.collect()));
+    }
+    kept
+}
+
+/// A hook of ours can pause, at two stages.
+fn is_pause(hook: &Value) -> bool {
+    let at = |stage: &Value| stage == "POST_SCALE_UP" || stage == "POST_PRODUCTION_TRAFFIC_SHIFT";
+    hook["targetType"] == "PAUSE" && hook["lifecycleStages"].as_array().is_some_and(|all| all.iter().all(at))
 }
 
 fn refuse_what_is_not_built(body: &Value, configuration: &DeploymentConfiguration) -> Result<(), Refusal> {
     let controller = body["deploymentController"]["type"].as_str().unwrap_or("ECS");
     let scheduling = body["schedulingStrategy"].as_str().unwrap_or("REPLICA");
     let strategy = configuration.strategy.as_deref().unwrap_or("ROLLING");
+    let is_native = ["BLUE_GREEN", "LINEAR", "CANARY"].contains(&strategy);
     let uses_alarms = configuration.alarms.as_ref().is_some_and(|alarms| alarms.enable);
     for (refused, what) in [
         (controller != "ECS", format!("Deployment controller {controller}")),
         (scheduling != "REPLICA", format!("Scheduling strategy {scheduling}")),
-        (strategy != "ROLLING", format!("Deployment strategy {strategy}")),
+        (!is_native && strategy != "ROLLING", format!("Deployment strategy {strategy}")),
         (uses_alarms, "A deployment that watches alarms".into()),
-        (!configuration.lifecycle_hooks.is_empty(), "A deployment with lifecycle hooks".into()),
         (
-            configuration.bake_time_in_minutes.is_some_and(|minutes| minutes != 0),
-            "A deployment with a bake time".into(),
+            !is_native && !configuration.lifecycle_hooks.is_empty(),
+            "A rolling deployment with lifecycle hooks".into(),
+        ),
+        (
+            !configuration.lifecycle_hooks.iter().all(is_pause),
+            "A hook other than PAUSE after SCALE_UP or PRODUCTION_TRAFFIC_SHIFT".into(),
+        ),
+        (
+            !is_native && configuration.bake_time_in_minutes.is_some_and(|minutes| minutes != 0),
+            "A rolling deployment with a bake time".into(),
         ),
         (body.get("vpcLatticeConfigurations").is_some_and(|list| list != &json!([])), "VPC Lattice".into()),
     ] {

@@ -201,7 +201,18 @@ async fn what_would_not_happen_is_refused() {
     with_service(&place).await;
     for (request, code) in [
         (
-            json!({"service": "game", "deploymentConfiguration": {"strategy": "BLUE_GREEN"}}),
+            json!({"service": "game", "deploymentConfiguration": {"strategy": "ZIGZAG"}}),
+            "UnsupportedFeatureException",
+        ),
+        (
+            json!({"service": "game", "deploymentConfiguration": {"bakeTimeInMinutes": 5}}),
+            "UnsupportedFeatureException",
+        ),
+        (
+            json!({"service": "game", "deploymentConfiguration": {
+                "strategy": "BLUE_GREEN",
+                "lifecycleHooks": [{"hookTargetArn": "arn:f", "lifecycleStages": ["POST_SCALE_UP"]}],
+            }}),
             "UnsupportedFeatureException",
         ),
         (

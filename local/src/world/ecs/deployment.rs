@@ -41,6 +41,7 @@ impl World {
         let sources = self.revisions_with_tasks(index);
         let arn = self.new_service_arn(index, "service-deployment");
         let target_revision_arn = self.freeze_revision(index);
+        let stages = self.first_stages(&self.ecs.services[index]);
         self.supersede(index, "A newer service deployment replaced this one.");
         self.ecs.service_deployments.push(ServiceDeployment {
             arn: arn.clone(),
@@ -54,6 +55,7 @@ impl World {
             finished_at: None,
             updated_at: self.now,
             rollback: None,
+            stages,
         });
         let id = format!("ecs-svc/{}", self.new_number());
         let reason = format!("ECS deployment {id} in progress.");
@@ -183,6 +185,7 @@ impl World {
         };
         let done = service.status == ServiceStatus::Active
             && primary.rollout_state == RolloutState::InProgress
+            && !self.keeps_older_tasks(service)
             && self.runs_exactly(service, Some(&primary.service_revision_arn));
         if !done {
             return false;

@@ -8,6 +8,7 @@
 //! | `service` | create, update, delete, describe; what starts a deployment and what does not |
 //! | `deployment` | service deployments and revisions: how a roll-out begins and completes |
 //! | `rollback` | the circuit breaker, rollback, stopping a roll-out |
+//! | `native` | blue/green, linear, canary: stages, bake time, hooks that pause |
 //! | `rolling` | how many tasks to start and stop now, within minimum and maximum percent |
 //! | `scheduler` | which of them, over the zones; unhealthy tasks |
 //! | `task` | one task's life, from PROVISIONING to STOPPED |
@@ -22,6 +23,7 @@ mod cluster;
 mod deployment;
 mod event;
 mod launch;
+mod native;
 mod report;
 mod requests;
 mod rollback;
@@ -34,6 +36,7 @@ mod task_definition;
 #[cfg(test)]
 mod tests;
 
+pub use native::{Hook, HookAction, Stage, Stages, configuration as native_configuration};
 pub use requests::{CreateService, StopType, Tags, TaskCounts, UpdateService};
 
 use std::collections::BTreeMap;
@@ -187,6 +190,8 @@ pub struct ServiceDeployment {
     pub finished_at: Option<Timestamp>,
     pub updated_at: Timestamp,
     pub rollback: Option<Rollback>,
+    /// `None`: it is a rolling one.
+    pub stages: Option<Stages>,
 }
 
 #[derive(Debug, Clone)]

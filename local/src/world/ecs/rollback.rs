@@ -37,7 +37,8 @@ impl World {
         let (Some(breaker), Some(primary)) = (service.circuit_breaker, service.deployments.first()) else {
             return false;
         };
-        let trips = service.status == ServiceStatus::Active
+        let trips = super::native_configuration(service).is_none()
+            && service.status == ServiceStatus::Active
             && primary.rollout_state == RolloutState::InProgress
             && primary.failed_tasks >= breaker.threshold.failed_tasks(service.desired_count);
         if !trips {
@@ -112,10 +113,22 @@ impl World {
                 service_revision_arn: Some(to.arn.clone()),
             });
         }
+        // What ran before is still there in each strategy; only the new tasks have to go.
+        self.enter_stage(&arn, super::Stage::CleanUp);
         let id = format!("ecs-svc/{}", self.new_number());
         self.say(index, &format!("rolling back to deployment {id}."));
         let reason = format!("{what} to deploymentId {id}.");
         self.add_primary(index, id, arn, to.arn.clone(), reason);
+    }
+
+    /// Because somebody said so, or nobody did in time.
+    pub(super) fn go_back(&mut self, index: usize, reason: &str) -> Result<(), Refusal> {
+        let to = self.last_good_revision(index).ok_or_else(|| {
+            invalid("There is no earlier successful service deployment to roll back to. Use ABORT.")
+        })?;
+        self.give_up_primary(index, "ECS deployment rolled back by user.");
+        self.roll_back(index, &to, reason, "ECS deployment rolling back");
+        Ok(())
     }
 
     /// Ends a roll-out that is under way, with or without going back to what ran before.
@@ -141,12 +154,7 @@ impl World {
                 self.end_service_deployment(arn, "Service deployment stopped by StopServiceDeployment.");
             }
             StopType::Rollback => {
-                let to = self.last_good_revision(index).ok_or_else(|| {
-                    invalid("There is no earlier successful service deployment to roll back to. Use ABORT.")
-                })?;
-                self.give_up_primary(index, "ECS deployment rolled back by user.");
-                let reason = "Service deployment rolled back by StopServiceDeployment.";
-                self.roll_back(index, &to, reason, "ECS deployment rolling back");
+                self.go_back(index, "Service deployment rolled back by StopServiceDeployment.")?;
             }
         }
         let stopped = self.service_deployment_mut(arn).cloned().ok_or_else(not_found);

@@ -27,7 +27,12 @@ impl Limits {
     }
 
     pub(super) fn of(service: &Service) -> Limits {
-        Limits::new(service.desired_count, service.minimum_healthy_percent, service.maximum_percent)
+        let maximum_percent = match super::native_configuration(service) {
+            None => service.maximum_percent,
+            // The new tasks stand beside all of the old ones.
+            Some(_) => service.maximum_percent.max(200),
+        };
+        Limits::new(service.desired_count, service.minimum_healthy_percent, maximum_percent)
     }
 }
 

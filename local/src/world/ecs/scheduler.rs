@@ -33,6 +33,7 @@ impl World {
         let mut moved = self.notice_healthy_tasks(service);
         moved |= self.stop_unhealthy_tasks(service);
         moved |= self.check_circuit_breaker(service);
+        moved |= self.step_stages(service);
         moved |= self.move_tasks(service);
         moved |= self.conclude_deployment(service);
         moved |= self.conclude_service(service);
@@ -44,7 +45,7 @@ impl World {
         let restarts = service.deployments.iter().filter_map(|it| it.restart_not_before);
         let unhealthy = self.live_tasks(service).filter(|(_, it)| self.failing_target_group(it).is_some());
         let grace_ends = unhealthy.filter_map(|(_, it)| grace_end(service, it));
-        restarts.chain(grace_ends)
+        restarts.chain(grace_ends).chain(self.stage_wake(service))
     }
 
     fn live_tasks<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = (usize, &'a Task)> + 'a {
@@ -120,7 +121,10 @@ impl World {
         let progress = progress(service, &members);
         let may_start = |it: &Deployment| it.restart_not_before.is_none_or(|it| it <= self.now);
         let proven = proven.filter(|it| may_start(&service.deployments[*it]));
-        let moves = next_moves(Limits::of(service), heads(&members), progress, may_start(primary));
+        let mut moves = next_moves(Limits::of(service), heads(&members), progress, may_start(primary));
+        if self.keeps_older_tasks(service) {
+            moves.stop_older = 0;
+        }
         let deployment_id = primary.id.clone();
 
         let (primaries, older): (Vec<_>, Vec<_>) = members.into_iter().partition(|it| it.is_primary);

@@ -1,8 +1,9 @@
 //! Many services under AWS's limits, in virtual time: nobody is left out, nothing is lost, and others get their share.
 
 use super::fake::arn;
-use super::virtual_time::{Account, Clock};
+use super::virtual_time::{Account, Clock, Job};
 use super::*;
+use crate::hold::HOLD;
 use std::time::Duration;
 
 fn services(count: usize) -> Vec<String> {
@@ -75,6 +76,7 @@ fn a_quiet_sweep_over_three_hundred_services_is_short_and_asks_once_for_each() {
     assert_eq!(account.granted("DescribeTaskDefinition"), CROWD as u32);
     assert_eq!((account.granted("DescribeRepositories"), account.granted("DescribeImages")), (1, 1));
     assert_eq!((account.granted("ListServices"), account.granted("DescribeServices")), (3, 30));
+    assert_eq!(account.granted("DescribeClusters"), 1, "its hold may have expired");
     assert_eq!(account.refusals.borrow().len(), 0, "{account:?}");
     assert!(account.fake.writes().is_empty());
 }
@@ -135,6 +137,21 @@ fn a_short_invocation_does_what_it_can_and_says_so() {
     assert!(
         said.iter().any(|it| it.service.is_some() && it.reason.contains("no time left in this invocation"))
     );
+}
+
+#[test]
+fn a_hold_on_the_cluster_stops_what_still_waits_for_its_turn() {
+    let account = account(&services(100));
+    let somebody: Job<'_> = Box::pin(async {
+        account.clock.sleep(seconds(20)).await;
+        let hold = (HOLD.to_owned(), "- ann sale".to_owned());
+        account.fake.cluster_tags.borrow_mut().extend([hold]);
+    });
+    account.clock.run(vec![account.invocation(pushed(), Duration::ZERO, seconds(60)), somebody]);
+    let released = account.released.borrow();
+    assert!(released.len() > 20 && *released.last().unwrap() < seconds(23), "{account:?}");
+    let held = account.said.borrow().iter().filter(|it| it.reason.contains("its cluster is held")).count();
+    assert_eq!(released.len() + held, 100, "{account:?}");
 }
 
 /// A clock that nobody waits for.

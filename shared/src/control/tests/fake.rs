@@ -10,8 +10,8 @@ use crate::announce::Announcement;
 use crate::cloud::{Answer, Cloud, CloudError, Listing, Reference, Trouble};
 use crate::diagnosis::{LogStream, StoppedTask};
 use crate::model::{
-    Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Rollout, RolloutImage, RolloutState, Service,
-    ServiceName, ServiceStatus, Tags, TargetHealth,
+    Cluster, Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Progress, Rollout, RolloutImage,
+    RolloutState, Service, ServiceName, ServiceStatus, Tags, TargetHealth,
 };
 use crate::scan::Scan;
 use crate::task_definition::{TEMPLATE, TaskDefinition, family_and_number};
@@ -52,6 +52,12 @@ pub(super) struct Fake {
     pub(super) stale: Cell<bool>,
     /// UpdateService begins a roll-out, which [`Fake::ends`] ends.
     pub(super) rolls_out: Cell<bool>,
+    /// When digests were pushed, where that matters.
+    pub(super) pushed: RefCell<BTreeMap<String, Timestamp>>,
+    pub(super) cluster_tags: RefCell<Tags>,
+    /// Its strategy is one of which a service tells no state.
+    pub(super) is_native: Cell<bool>,
+    pub(super) progress: RefCell<Progress>,
     /// Seconds since eight o'clock.
     pub(super) seconds: Cell<i64>,
 }
@@ -116,6 +122,39 @@ impl Fake {
             ("aws:cloudformation:stack-name".into(), "s".into()),
         ]);
         self.add(document, tags)
+    }
+
+    /// Registers what a person registers past every stack.
+    pub(super) fn person(&self, cpu: &str, image: &str) -> String {
+        let arn = self.define("web", cpu, image);
+        let now = self.now().unwrap();
+        let mut definitions = self.definitions.borrow_mut();
+        let definition = definitions.last_mut().unwrap();
+        definition.tags.clear();
+        definition.document.insert("registeredBy".into(), "arn:aws:iam::1:user/ann".into());
+        definition.document.insert("registeredAt".into(), now.as_second().into());
+        arn
+    }
+
+    /// Somebody else's UpdateService.
+    pub(super) fn update_service(&self, arn: &str) {
+        self.begin(arn);
+    }
+
+    /// The present revision once more, done.
+    pub(super) fn begin_again(&self) {
+        let arn = self.services.borrow()[0].task_definition_arn.clone();
+        self.begin(&arn);
+        self.ends(true);
+    }
+
+    pub(super) fn push(&self, tag: &str, digest: &Digest) {
+        self.pushed.borrow_mut().entry(digest.to_string()).or_insert(self.now().unwrap());
+        self.images.borrow_mut().insert(format!("game:{tag}"), digest.clone());
+    }
+
+    pub(super) fn pass(&self, seconds: i64) {
+        self.seconds.set(self.seconds.get() + seconds);
     }
 
     /// Registers what the template registers.
@@ -189,6 +228,7 @@ impl Fake {
         let mut rollouts = self.rollouts.borrow_mut();
         if let Some(before) = rollouts.first_mut().filter(|it| it.outcome == Outcome::UnderWay) {
             before.outcome = Outcome::Stopped;
+            before.finished_at = self.now();
         }
         let definition = self.find(arn).unwrap();
         let containers = definition.document["containerDefinitions"].as_array().unwrap().clone();
@@ -204,6 +244,8 @@ impl Fake {
             reason: "tasks failed to start".into(),
             task_definition_arn: arn.into(),
             images: images.collect(),
+            created_at: self.now(),
+            finished_at: None,
         };
         rollouts.insert(0, rollout);
         drop(rollouts);
@@ -213,13 +255,11 @@ impl Fake {
     fn put_primary(&self, arn: &str, state: RolloutState) {
         let mut services = self.services.borrow_mut();
         services[0].task_definition_arn = arn.into();
-        services[0].primary = Some(Deployment {
-            id: "ecs-svc/1".into(),
-            task_definition_arn: arn.into(),
-            state,
-            reason: "tasks failed to start".into(),
-            failed_tasks: 0,
-        });
+        let (id, reason) = ("ecs-svc/1".to_owned(), "tasks failed to start".to_owned());
+        let state = if self.is_native.get() { RolloutState::Unknown } else { state };
+        let failed_tasks = 0;
+        services[0].primary =
+            Some(Deployment { id, task_definition_arn: arn.into(), state, reason, failed_tasks });
     }
 
     /// The roll-out that is under way succeeds, or ECS begins to roll back to what succeeded last.
@@ -227,6 +267,7 @@ impl Fake {
         let mut rollouts = self.rollouts.borrow_mut();
         let Some(rollout) = rollouts.first_mut().filter(|it| it.outcome == Outcome::UnderWay) else { return };
         rollout.outcome = if well { Outcome::Successful } else { Outcome::RolledBack };
+        rollout.finished_at = if well { self.now() } else { None };
         let good = rollouts.iter().find(|it| it.outcome == Outcome::Successful).unwrap();
         let good = good.task_definition_arn.clone();
         drop(rollouts);
@@ -236,6 +277,9 @@ impl Fake {
     /// The roll-out that is under way comes to its end, roll-back and all.
     pub(super) fn ends(&self, well: bool) {
         self.turns(well);
+        if let Some(newest) = self.rollouts.borrow_mut().first_mut() {
+            newest.finished_at = newest.finished_at.or(self.now());
+        }
         let arn = self.services.borrow()[0].task_definition_arn.clone();
         self.put_primary(&arn, RolloutState::Completed);
     }
@@ -286,8 +330,8 @@ impl Cloud for Fake {
             repository: repository.into(),
             tags: self.kept.borrow().get(digest.as_str()).cloned().into_iter().collect(),
             kind: self.kinds.borrow().get(&digest).cloned().unwrap_or_default(),
+            pushed_at: self.pushed.borrow().get(digest.as_str()).copied(),
             digest,
-            pushed_at: None,
         }))
     }
 
@@ -333,6 +377,32 @@ impl Cloud for Fake {
     async fn rollouts(&self, _: &ServiceName) -> Answer<Vec<Rollout>> {
         self.check("ListServiceDeployments")?;
         Ok(self.rollouts.borrow().iter().take(20).cloned().collect())
+    }
+
+    async fn progress(&self, _: &str) -> Answer<Option<Progress>> {
+        self.check("DescribeServiceDeployments")?;
+        Ok(Some(self.progress.borrow().clone()))
+    }
+
+    async fn stop_rollout(&self, rollout_arn: &str) -> Answer<()> {
+        self.check("StopServiceDeployment")?;
+        self.writes.borrow_mut().push(format!("stop {rollout_arn}"));
+        assert_eq!(self.rollouts.borrow()[0].arn, rollout_arn);
+        self.turns(false);
+        Ok(())
+    }
+
+    async fn continue_rollout(&self, _: &str, hook_id: &str) -> Answer<()> {
+        self.check("ContinueServiceDeployment")?;
+        self.writes.borrow_mut().push(format!("continue {hook_id}"));
+        self.progress.borrow_mut().pauses.retain(|pause| pause.hook_id != hook_id);
+        Ok(())
+    }
+
+    async fn cluster(&self, name: &str) -> Answer<Option<Cluster>> {
+        self.check("DescribeClusters")?;
+        let arn = format!("arn:aws:ecs:eu:1:cluster/{name}");
+        Ok(Some(Cluster { arn, tags: self.cluster_tags.borrow().clone() }))
     }
 
     async fn target_health(&self, _: &[String]) -> Answer<TargetHealth> {
@@ -398,6 +468,9 @@ impl Cloud for Fake {
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
         self.check("TagResource")?;
         self.writes.borrow_mut().push(format!("tag {arn}"));
+        if arn.contains(":cluster/") {
+            self.cluster_tags.borrow_mut().extend(tags.clone());
+        }
         for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
             service.tags.extend(tags.clone());
         }
@@ -410,6 +483,9 @@ impl Cloud for Fake {
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
         self.writes.borrow_mut().push(format!("untag {} of {arn}", keys.len()));
+        if arn.contains(":cluster/") {
+            self.cluster_tags.borrow_mut().retain(|key, _| !keys.contains(key));
+        }
         for service in self.services.borrow_mut().iter_mut().filter(|service| service.arn == arn) {
             service.tags.retain(|key, _| !keys.contains(key));
         }

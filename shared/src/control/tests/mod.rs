@@ -6,6 +6,8 @@ mod diagnosing;
 mod fake;
 mod keeping;
 mod moving_on;
+mod people;
+mod people_runs;
 mod restoring;
 mod runs;
 mod template;
@@ -108,6 +110,8 @@ async fn a_digest_that_was_rolled_back_is_rejected_and_stays_out_until_released(
         reason: "tasks failed to start".into(),
         task_definition_arn: bad.clone(),
         images,
+        created_at: None,
+        finished_at: None,
     });
 
     let (decisions, _) = follow_all(&cloud, &Hint::Service(name("web"))).await;

@@ -24,6 +24,8 @@ fn failed_in_place(main: char) -> Fake {
         reason: "tasks failed to start".into(),
         task_definition_arn: fake::arn(revision),
         images: vec![RolloutImage { container: "web".into(), image: pinned(letter), digest: None }],
+        created_at: None,
+        finished_at: None,
     };
     cloud
         .rollouts

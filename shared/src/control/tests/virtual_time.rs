@@ -22,7 +22,7 @@ use crate::control::follow;
 use crate::decision::{Action, Decision};
 use crate::diagnosis::{LogStream, StoppedTask};
 use crate::hint::Hint;
-use crate::model::{Digest, Image, Rollout, Service, ServiceName, Tags, TargetHealth};
+use crate::model::{Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth};
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
 
@@ -69,13 +69,14 @@ impl Clock {
 }
 
 /// What AWS counts, per account and region: operations, how many at once, how many per second.
-const LIMITS: [(&[&str], f64, f64); 6] = [
+const LIMITS: [(&[&str], f64, f64); 7] = [
     (&["RegisterTaskDefinition"], 20.0, 1.0),
     (&["DescribeTaskDefinition", "ListTaskDefinitions"], 50.0, 20.0),
     (&["UpdateService"], 50.0, 5.0),
     (&["DescribeServices", "ListServices"], 100.0, 20.0),
-    (&["ListServiceDeployments"], 50.0, 20.0),
+    (&["ListServiceDeployments", "DescribeServiceDeployments"], 50.0, 20.0),
     (&["DescribeServiceRevisions"], 50.0, 20.0),
+    (&["DescribeClusters"], 50.0, 20.0),
 ];
 
 pub(super) struct Account {
@@ -322,6 +323,26 @@ impl Cloud for Invocation<'_> {
         self.call("ListServiceDeployments").await?;
         self.call("DescribeServiceRevisions").await?;
         self.fake().rollouts(service).await
+    }
+
+    async fn progress(&self, rollout_arn: &str) -> Answer<Option<Progress>> {
+        self.call("DescribeServiceDeployments").await?;
+        self.fake().progress(rollout_arn).await
+    }
+
+    async fn stop_rollout(&self, rollout_arn: &str) -> Answer<()> {
+        self.call("StopServiceDeployment").await?;
+        self.fake().stop_rollout(rollout_arn).await
+    }
+
+    async fn continue_rollout(&self, rollout_arn: &str, hook_id: &str) -> Answer<()> {
+        self.call("ContinueServiceDeployment").await?;
+        self.fake().continue_rollout(rollout_arn, hook_id).await
+    }
+
+    async fn cluster(&self, cluster: &str) -> Answer<Option<Cluster>> {
+        self.call("DescribeClusters").await?;
+        self.fake().cluster(cluster).await
     }
 
     async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth> {

@@ -4,6 +4,7 @@
 mod clusters;
 mod documents;
 mod failing;
+mod native;
 mod random;
 mod requests;
 mod rolling;

@@ -1,0 +1,148 @@
+//! What others do to a service: a person who deploys, and a person who goes back. Pure functions of what is there.
+//!
+//! Who registered a revision is told by its tags: Pushboat's copies have `pushboat:base`, the template's have
+//! `pushboat:template`, and what CloudFormation creates has tags of its own. What has none of them is a person's.
+//!
+//! | what runs | |
+//! |---|---|
+//! | a person's revision | the service has *diverged*: it stays until an image is pushed after that, or somebody resumes |
+//! | the template's, or another stack's | the tracked image comes back with the next look |
+//! | an older one of Pushboat's that ran before | somebody went back: what he left is rejected |
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::model::{Digest, Outcome, Rollout, Service, Tags};
+use crate::policy;
+use crate::release::OVERLAP;
+use crate::rollback;
+use crate::task_definition::{BASE, TEMPLATE, TaskDefinition, family_and_number, revision_name};
+
+/// On a service: divergence by this revision (`family:revision`) has been ended by somebody.
+pub const RESUME: &str = "pushboat:resume";
+/// CloudFormation's own tag on what it creates.
+const STACK: &str = "aws:cloudformation:stack-name";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Pushboat,
+    Template,
+    /// A stack without the template's tag, as that of a service which was adopted.
+    Stack,
+    Person,
+}
+
+pub fn origin(definition: &TaskDefinition) -> Origin {
+    let has = |key| definition.tags.contains_key(key);
+    if has(TEMPLATE) {
+        Origin::Template
+    } else if has(BASE) {
+        Origin::Pushboat
+    } else if has(STACK) {
+        Origin::Stack
+    } else {
+        Origin::Person
+    }
+}
+
+/// Somebody deployed a revision that is not of Pushboat, and nothing newer has been pushed since.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}: {revision} was deployed{} past Pushboat, and stays until the next push or until somebody resumes", "diverged", by.as_ref().map(|by| format!(" (registered by {by})")).unwrap_or_default())]
+pub struct Diverged {
+    /// `family:revision`
+    pub revision: String,
+    pub by: Option<String>,
+}
+
+/// What the service and its definition alone tell.
+pub fn may_have_diverged(service: &Service, own: &TaskDefinition) -> Option<Diverged> {
+    let resumed = service.tags.get(RESUME).is_some_and(|resumed| resumed == own.name());
+    if origin(own) != Origin::Person || resumed {
+        return None;
+    }
+    Some(Diverged { revision: own.name().to_owned(), by: own.registered_by().map(str::to_owned) })
+}
+
+/// With the push of the image that would be released. An image that was pushed after the person deployed is due.
+pub fn diverged(
+    service: &Service,
+    own: &TaskDefinition,
+    pushed_at: Option<Timestamp>,
+    history: &[Rollout],
+) -> Option<Diverged> {
+    let diverged = may_have_diverged(service, own)?;
+    if never_left(own, history) {
+        return None;
+    }
+    let since = moved_at(own, history).or_else(|| own.registered_at())?;
+    // The registry tells whole seconds: of the same second, the push counts.
+    (pushed_at?.as_second() < since.as_second()).then_some(diverged)
+}
+
+/// The service has never run anything else: it was created so and handed over, and nobody went past Pushboat.
+fn never_left(own: &TaskDefinition, history: &[Rollout]) -> bool {
+    let mut told = history.iter().filter(|rollout| rollout.outcome != Outcome::RolledBack);
+    !history.is_empty() && told.all(|rollout| rollout.task_definition_arn == own.arn)
+}
+
+/// Since when the service has been told to run this revision. A roll-back by ECS is no such word.
+fn moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
+    let told = history.iter().filter(|rollout| rollout.outcome != Outcome::RolledBack);
+    let own_stretch = told.take_while(|rollout| rollout.task_definition_arn == own.arn);
+    own_stretch.last()?.created_at
+}
+
+/// The roll-out that a person left when he put an older revision of Pushboat's back.
+///
+/// An overlapping invocation that writes late looks nearly the same. It can only repeat a release that it decided on
+/// while it was new, so what ran for longer than invocations overlap, and comes back, was put back on purpose.
+pub fn left_by_hand<'h>(own: &TaskDefinition, history: &'h [Rollout]) -> Option<&'h Rollout> {
+    if origin(own) != Origin::Pushboat {
+        return None;
+    }
+    let of_own =
+        |rollout: &&Rollout| rollout.task_definition_arn == own.arn && rollout.outcome != Outcome::RolledBack;
+    let stretch = history.iter().take_while(of_own).count();
+    let put_back = history.get(stretch.checked_sub(1)?)?;
+    let left = history.get(stretch)?;
+    let (family, number) = family_and_number(&own.arn)?;
+    let (left_family, left_number) = family_and_number(&left.task_definition_arn)?;
+    if left.outcome == Outcome::RolledBack || left_family != family || left_number <= number {
+        return None;
+    }
+    let ran_before = history[stretch..].iter().any(|earlier| {
+        let since = put_back.created_at.zip(earlier.created_at);
+        of_own(&earlier)
+            && earlier.outcome == Outcome::Successful
+            && since.is_some_and(|(put_back, earlier)| put_back.duration_since(earlier) > OVERLAP)
+    });
+    ran_before.then_some(left)
+}
+
+/// Did an invocation that overlapped with a roll-back release again what was left by it? That is so where the roll-out
+/// began after the rejection, and so soon that whoever decided on it may not have seen it.
+pub fn returned_late(service: &Service, own: &TaskDefinition, digest: &Digest, history: &[Rollout]) -> bool {
+    let rejected_at = || {
+        let (at, why) = policy::rejection(&service.tags, digest)?.split_once(' ')?;
+        why.starts_with(rollback::WORDS).then(|| at.parse::<Timestamp>().ok()).flatten()
+    };
+    let newest = history
+        .first()
+        .filter(|newest| newest.task_definition_arn == own.arn && newest.outcome != Outcome::RolledBack);
+    let began = newest.and_then(|newest| newest.created_at);
+    let after = began.zip(rejected_at()).map(|(began, rejected)| began.duration_since(rejected));
+    after.is_some_and(|after| after.is_positive() && after <= OVERLAP)
+}
+
+/// Why what a person left does not return.
+pub fn by_hand(own: &TaskDefinition) -> String {
+    format!("rolled back by hand to {}", revision_name(&own.arn))
+}
+
+/// The tag that ends a divergence.
+pub fn resume(own: &TaskDefinition) -> Tags {
+    Tags::from([(RESUME.to_owned(), own.name().to_owned())])
+}
+
+#[cfg(test)]
+mod tests;
