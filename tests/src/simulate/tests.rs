@@ -63,6 +63,8 @@ fn seeds_differ_and_reach_what_they_are_for() {
         "the stack updates",
         "a person registers",
         "does not show it yet",
+        "but diverged: ",
+        "roll-outs in a row were superseded",
         "dies",
         "Succeeded",
         "announces: Pushboat Release Failed",
