@@ -1,5 +1,7 @@
 //! People: one who deploys past Pushboat, one who goes back, one who holds, one who lets a paused deployment go on.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use pushboat::Timestamp;
 use pushboat::cloud::Cloud;
@@ -52,6 +54,8 @@ async fn what_a_person_deploys_is_left_alone_and_the_next_push_takes_over() {
     let newer = push(&local, "v2").await;
     settled_on(&local, &newer).await;
 
+    // The registry tells whole seconds, and of one second the push counts.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     // With the console, from the older revision and with more memory.
     let theirs = local.place.hub().with(|world| {
         let mut document = first.document.clone();
