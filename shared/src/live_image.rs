@@ -63,16 +63,10 @@ pub fn of_definition(question: &Question, definition: &TaskDefinition, history: 
     };
     let resolved = history
         .iter()
-        .filter(|rollout| rollout.task_definition_arn == definition.arn)
-        .flat_map(|rollout| &rollout.images)
-        .find(|it| it.container == question.container)
-        .and_then(|it| it.ran());
-    let named = match image.tag {
-        Some(tag) => format!("{}:{tag}", image.name),
-        None => image.name.to_owned(),
-    };
+        .find(|rollout| rollout.task_definition_arn == definition.arn)
+        .and_then(|rollout| rollout.ran(&question.container));
     let why = format!("no roll-out in the history succeeded; {} names it", definition.arn);
-    question.owned(&named, image.digest.as_ref().or(resolved.as_ref()), why)
+    question.owned(&image.to_string(), image.digest.as_ref().or(resolved.as_ref()), why)
 }
 
 impl Question {

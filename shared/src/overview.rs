@@ -13,7 +13,7 @@ use crate::others;
 use crate::overlap::{self, NotAnOverlap, Overlap};
 use crate::policy::{self, Track};
 use crate::release;
-use crate::task_definition::TaskDefinition;
+use crate::task_definition::{TaskDefinition, released_as, revision_name};
 
 /// How few and how many tasks a scalable target allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +157,7 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
             ServiceStatus::Inactive => "INACTIVE",
         },
         images,
-        task_definition: service.task_definition_arn.rsplit('/').next().unwrap_or_default().to_owned(),
+        task_definition: revision_name(&service.task_definition_arn).to_owned(),
         desired_count: service.desired_count,
         running_count: service.running_count,
         pending_count: service.pending_count,
@@ -207,7 +207,7 @@ fn images(definition: &TaskDefinition, tracks: &[Track], trouble: &mut Vec<Strin
                 name: image.name.to_owned(),
                 tag: image.tag.map(str::to_owned),
                 digest: image.digest,
-                released_as: definition.tags.get(&format!("pushboat:image:{container}")).cloned(),
+                released_as: definition.tags.get(&released_as(container)).cloned(),
             }),
             Err(error) => trouble.push(error.to_string()),
         }

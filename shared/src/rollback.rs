@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::model::{Digest, Outcome, Rollout, Service};
 use crate::policy::{self, Track};
-use crate::task_definition::{TaskDefinition, revision_name};
+use crate::task_definition::{TaskDefinition, released_as, revision_name};
 
 /// How a rejection begins that a person wrote.
 pub const WORDS: &str = "rolled back by ";
@@ -98,8 +98,8 @@ fn running(own: &TaskDefinition, tracks: &[Track], history: &[Rollout]) -> Vec<L
             rollout.ran(container)
         };
         let digest = image.digest.clone().or_else(resolved)?;
-        let released_as = own.tags.get(&format!("pushboat:image:{container}"));
-        let tagged = released_as.cloned().unwrap_or_else(|| format!("{}@{digest}", track.repository));
+        let meant = own.tags.get(&released_as(container));
+        let tagged = meant.cloned().unwrap_or_else(|| format!("{}@{digest}", track.repository));
         Some(Left { container: container.to_owned(), digest, tagged })
     };
     tracks.iter().filter_map(of_track).collect()

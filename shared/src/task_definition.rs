@@ -224,6 +224,11 @@ fn is_mark(key: &str) -> bool {
     key == NOTED || key == PASSED_OVER
 }
 
+/// The tag that says what meant a container's image when it was released.
+pub fn released_as(container: &str) -> String {
+    format!("pushboat:image:{container}")
+}
+
 /// `family:revision` of an ARN.
 pub fn revision_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)

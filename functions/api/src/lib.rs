@@ -26,24 +26,19 @@ use serde_json::{Value, json};
 
 pub use request::Request;
 
-/// Serves invocations until Lambda ends the process. Opens one connection at a time: a single thread is enough.
+/// Serves invocations until Lambda ends the process.
 pub fn main() -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve())
+    pushboat_aws::start(serve())
 }
 
 async fn serve() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
     let clusters = Settings::clusters_from_env()?;
     let aws = Aws::from_env().await;
     aws.warm_up(&Scope { clusters: clusters.clone(), repositories: Vec::new() }).await;
     let (aws, clusters) = (&aws, clusters.as_slice());
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let request_id = event.context.request_id.clone();
-        let mut log = |mut line: Value| {
-            line["request_id"] = Value::from(request_id.as_str());
-            println!("{line}");
-        };
+        let mut log = |line: Value| pushboat_aws::print(line, &request_id);
         Ok::<_, Error>(answer(aws, clusters, &event.payload, &mut log).await)
     }))
     .await

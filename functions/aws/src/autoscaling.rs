@@ -1,5 +1,7 @@
 //! Application Auto Scaling: whether somebody else decides how many tasks a service has.
 
+use aws_sdk_applicationautoscaling::Client;
+use aws_sdk_applicationautoscaling::config::Builder;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget, ServiceNamespace};
 use pushboat::cloud::Answer;
 use pushboat::model::ServiceName;
@@ -14,12 +16,13 @@ const TARGETS_PER_CALL: usize = 50;
 impl Aws {
     /// Those of these services that have a scalable target, with its bounds.
     pub async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
+        let config = Builder::from(&self.config).interceptor(self.clock.clone());
+        let client = Client::from_conf(config.build());
         let mut targets = Vec::new();
         for some in services.chunks(TARGETS_PER_CALL) {
             let ids: Vec<_> = some.iter().map(resource_id).collect();
             let subject = format!("{} services", some.len());
-            let request = self
-                .autoscaling
+            let request = client
                 .describe_scalable_targets()
                 .service_namespace(ServiceNamespace::Ecs)
                 .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)

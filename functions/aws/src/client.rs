@@ -58,7 +58,6 @@ fn list(name: &'static str) -> Result<Vec<String>, SettingsError> {
 /// AWS, as the core's `Cloud` sees it.
 #[derive(Debug, Clone)]
 pub struct Aws {
-    pub(crate) autoscaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) ecs: aws_sdk_ecs::Client,
     pub(crate) ecr: aws_sdk_ecr::Client,
     /// For services that few invocations need: their clients are made when they are, so that a function which never
@@ -134,11 +133,6 @@ impl Aws {
             .build();
         let clock = Clock::default();
         Aws {
-            autoscaling: aws_sdk_applicationautoscaling::Client::from_conf(
-                aws_sdk_applicationautoscaling::config::Builder::from(&config)
-                    .interceptor(clock.clone())
-                    .build(),
-            ),
             ecs: aws_sdk_ecs::Client::from_conf(
                 aws_sdk_ecs::config::Builder::from(&config).interceptor(clock.clone()).build(),
             ),

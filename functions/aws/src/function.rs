@@ -1,5 +1,5 @@
-//! One invocation: the event becomes a hint, the hint is followed, every decision is one line on standard output,
-//! which is the decision log.
+//! What every function does around its invocations. For `deploy` and `sweep`: the event becomes a hint, the hint is
+//! followed, every decision is one line on standard output, which is the decision log.
 
 use std::time::SystemTime;
 
@@ -15,9 +15,21 @@ use crate::event::{Home, Ignored};
 /// How a function reads what it is sent.
 pub type Translate = fn(Value, &Home) -> Result<Hint, Ignored>;
 
-/// Serves invocations until Lambda ends the process.
-pub async fn run(translate: Translate) -> Result<(), Error> {
+/// Serves until Lambda ends the process. Opens one connection at a time: a single thread is enough.
+pub fn start(serving: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     lambda_runtime::tracing::init_default_subscriber();
+    runtime.block_on(serving)
+}
+
+/// One line of the log, with the id that ties it to its invocation.
+pub fn print(mut line: Value, request_id: &str) {
+    line["request_id"] = Value::from(request_id);
+    println!("{line}");
+}
+
+/// Serves invocations whose events are hints.
+pub async fn run(translate: Translate) -> Result<(), Error> {
     let settings = Settings::from_env()?;
     let aws = Aws::from_env().await;
     aws.warm_up(&settings.scope).await;
@@ -28,7 +40,7 @@ pub async fn run(translate: Translate) -> Result<(), Error> {
         let hint = home.and_then(|home| translate(event.payload, &home));
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
         let aws = aws.within(left);
-        answer(&aws, settings, hint, &mut |decision| println!("{}", line(decision, &request_id))).await
+        answer(&aws, settings, hint, &mut |decision| print(json!(decision), &request_id)).await
     }))
     .await
 }
@@ -50,11 +62,4 @@ pub async fn answer(
         Ok(hint) => control::follow(aws, &settings.scope, &hint, &mut note).await?,
     }
     Ok(json!({ "decisions": decisions }))
-}
-
-/// The decision with the id that ties it to its invocation.
-fn line(decision: &Decision, request_id: &str) -> Value {
-    let mut line = json!(decision);
-    line["request_id"] = Value::from(request_id);
-    line
 }

@@ -10,7 +10,7 @@
 //! | `event` | what a function is sent, as a hint or as a reason to ignore it |
 //! | `time` | the time that an invocation has |
 //! | `presigned` | an answer put where a presigned URL says, a blob read from one |
-//! | `function` | one invocation: event to hint to decisions, one log line each |
+//! | `function` | what functions do around invocations; event to hint to decisions, one log line each |
 //!
 //! This is the only place that knows the AWS SDK. It does not know which AWS it talks to.
 
@@ -31,5 +31,5 @@ mod time;
 
 pub use client::{Aws, Settings, SettingsError};
 pub use event::{Home, Ignored, pushed_or_deployed, scheduled};
-pub use function::{Translate, answer, run};
+pub use function::{Translate, answer, print, run, start};
 pub use presigned::{PutError, Uploader};

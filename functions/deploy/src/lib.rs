@@ -5,8 +5,7 @@
 use lambda_runtime::Error;
 use pushboat_aws::pushed_or_deployed;
 
-/// Serves invocations until Lambda ends the process. It waits most of the time: a single thread is enough.
+/// Serves invocations until Lambda ends the process.
 pub fn main() -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(pushboat_aws::run(pushed_or_deployed))
+    pushboat_aws::start(pushboat_aws::run(pushed_or_deployed))
 }

@@ -27,14 +27,12 @@ pub use request::{Kind, Request, Unanswerable};
 /// What a function needs to end after its answer has been put.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Serves invocations until Lambda ends the process. Opens one connection at a time: a single thread is enough.
+/// Serves invocations until Lambda ends the process.
 pub fn main() -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve())
+    pushboat_aws::start(serve())
 }
 
 async fn serve() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
     let live_image = LiveImage {
         aws: Aws::from_env().await,
         clusters: Settings::clusters_from_env(),
@@ -44,10 +42,7 @@ async fn serve() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
         let request_id = event.context.request_id.clone();
-        let mut log = |mut line: Value| {
-            line["request_id"] = Value::from(request_id.as_str());
-            println!("{line}");
-        };
+        let mut log = |line: Value| pushboat_aws::print(line, &request_id);
         live_image.handle(&event.payload, left, &mut log).await
     }))
     .await

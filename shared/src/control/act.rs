@@ -15,7 +15,7 @@ use crate::policy;
 use crate::preflight;
 use crate::release::{Keep, Rejection};
 use crate::rollback;
-use crate::task_definition::{BASE, NOTED, TaskDefinition, family_and_number, revision_name};
+use crate::task_definition::{BASE, NOTED, TaskDefinition, family_and_number, released_as, revision_name};
 
 /// A service may have 50 tags in all; from this many rejections on, those that are void make room.
 pub(super) const REJECTIONS: usize = 20;
@@ -63,8 +63,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 tags.insert(BASE.to_owned(), base.name().to_owned());
                 tags.insert("pushboat:cause".into(), policy::tag_value(&self.hint.to_string()));
                 for (_, candidate) in candidates {
-                    let key = format!("pushboat:image:{}", candidate.container);
-                    tags.insert(key, policy::tag_value(&candidate.tagged));
+                    tags.insert(released_as(&candidate.container), policy::tag_value(&candidate.tagged));
                 }
                 self.choose(revisions, base, &document, &tags).await?
             }
