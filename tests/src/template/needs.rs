@@ -65,6 +65,17 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
             let revisions = texts("serviceRevisionArns").into_iter();
             revisions.flat_map(|arn| [need(arn.to_owned(), &here), need(service_of(arn), &here)]).collect()
         }
+        "ecs:DescribeServiceDeployments" => {
+            let deployments = texts("serviceDeploymentArns").into_iter();
+            deployments.flat_map(|arn| [need(arn.to_owned(), &here), need(service_of(arn), &here)]).collect()
+        }
+        "ecs:StopServiceDeployment" | "ecs:ContinueServiceDeployment" => {
+            let deployment = text("serviceDeploymentArn");
+            vec![need(deployment.to_owned(), &here), need(service_of(deployment), &here)]
+        }
+        "ecs:DescribeClusters" => {
+            texts("clusters").iter().map(|name| need(named("ecs", "cluster", name), &here)).collect()
+        }
         "ecs:DescribeTaskDefinition"
         | "ecs:ListTaskDefinitions"
         | "elasticloadbalancing:DescribeTargetHealth"
@@ -122,8 +133,10 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
     })
 }
 
-/// `…:service-revision/<cluster>/<service>/<id>` → `…:service/<cluster>/<service>`
-fn service_of(revision: &str) -> String {
-    let whole = revision.replacen(":service-revision/", ":service/", 1);
+/// `…:service-revision/<cluster>/<service>/<id>`, or of a `service-deployment` → `…:service/<cluster>/<service>`
+fn service_of(part: &str) -> String {
+    let whole = ["revision", "deployment"]
+        .iter()
+        .fold(part.to_owned(), |arn, kind| arn.replacen(&format!(":service-{kind}/"), ":service/", 1));
     whole.rsplit_once('/').map_or(whole.clone(), |(service, _)| service.to_owned())
 }
