@@ -14,6 +14,8 @@ pub enum Hint {
     Completed { service: ServiceName, deployment_id: String },
     /// Somebody asked for something about this service.
     Request { service: ServiceName, by: String },
+    /// Somebody asked for something about this cluster: look at its services.
+    Cluster { cluster: String, by: String },
     /// Time has passed: look at every service.
     Everything,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Hint {
             Hint::Image { repository, tag } => write!(f, "push of {repository}:{tag}"),
             Hint::Service(name) | Hint::Completed { service: name, .. } => write!(f, "deployment of {name}"),
             Hint::Request { service, by } => write!(f, "request of {by} about {service}"),
+            Hint::Cluster { cluster, by } => write!(f, "request of {by} about the cluster {cluster}"),
             Hint::Everything => f.write_str("sweep"),
         }
     }

@@ -9,7 +9,8 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use thiserror::Error;
 
 use crate::model::Tags;
 use crate::policy;
@@ -25,6 +26,36 @@ pub struct Hold {
     pub reason: String,
 }
 
+/// A hold that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub length: Length,
+    pub by: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    UntilLifted,
+    Until(Timestamp),
+    For(SignedDuration),
+}
+
+/// Why there can be no such hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotAHold {
+    #[error("{} is over already", seconds(*.0))]
+    Over(Timestamp),
+    #[error("a hold says who holds, and why")]
+    Mute,
+    #[error("who holds, and why, may have {} characters at most and has {length}", AT_MOST - UNTIL)]
+    TooLong { length: usize },
+    #[error("AWS did not tell the time, so nobody knows when that would end")]
+    NoClock,
+    #[error("so long a hold has no end: leave its length away and lift it one day")]
+    Endless,
+}
+
 /// How it stands with a hold at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -34,6 +65,46 @@ pub enum Standing {
     Unreadable(String),
     /// As good as gone.
     Expired(Hold),
+}
+
+/// What AWS takes as a tag's value.
+const AT_MOST: usize = 256;
+/// Of these, the time and the two spaces.
+const UNTIL: usize = "2026-11-21T08:00:00Z  ".len();
+
+impl Wanted {
+    /// As it is written. What would not be read back as it was meant is refused instead of cut.
+    pub fn at(&self, now: Option<Timestamp>) -> Result<Hold, NotAHold> {
+        let until = match self.length {
+            Length::UntilLifted => None,
+            Length::Until(until) => Some(until),
+            Length::For(time) => {
+                let end = now.ok_or(NotAHold::NoClock)?.checked_add(time);
+                Some(end.map_err(|_| NotAHold::Endless)?)
+            }
+        };
+        if let (Some(until), Some(now)) = (until, now)
+            && until <= now
+        {
+            return Err(NotAHold::Over(until));
+        }
+        let (by, reason) = (one_word(&self.by), policy::tag_value(&self.reason));
+        if by.is_empty() || reason.is_empty() {
+            return Err(NotAHold::Mute);
+        }
+        let length = self.by.chars().count() + self.reason.chars().count();
+        if length > AT_MOST - UNTIL {
+            return Err(NotAHold::TooLong { length });
+        }
+        Ok(Hold { until, by, reason })
+    }
+}
+
+/// How long something lasts, as people write it: `30m`, `2h`, `1h 30m`, `7d`. A day has 24 hours.
+pub fn lasting(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.trim().parse().ok()?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    time.is_positive().then_some(time)
 }
 
 /// Without a clock a hold has not expired.
@@ -107,6 +178,52 @@ mod tests {
         assert!(matches!(named("2026-11-21T08:00:00Z ann big sale"), Standing::Expired(_)), "at that second");
         for odd in ["", "-", "- ann", "- ann  ", "tomorrow ann sale", "2026-11-21 ann sale", "ann: sale"] {
             assert_eq!(named(odd), Standing::Unreadable(odd.into()), "'{odd}' holds");
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_written_as_it_is_meant_or_refused() {
+        let now = Some(at("2026-11-21T08:00:00Z"));
+        let wanted = |length, by: &str, reason: &str| Wanted { length, by: by.into(), reason: reason.into() };
+        let two_hours = Length::For(SignedDuration::from_hours(2));
+        let hold = wanted(two_hours, "arn:aws:iam::1:user/ann", "big (sale)").at(now).unwrap();
+        assert_eq!(hold.value(), "2026-11-21T10:00:00Z arn:aws:iam::1:user/ann big sale");
+        assert_eq!(wanted(Length::UntilLifted, "ann", "sale").at(None).unwrap().value(), "- ann sale");
+        let long = "x".repeat(232);
+        let longest = wanted(two_hours, "an", &long).at(now).unwrap();
+        assert_eq!(Hold::parse(&longest.value()), Some(longest));
+        let past = at("2026-11-21T08:00:00Z");
+        for (refused, why) in [
+            (wanted(Length::Until(past), "ann", "sale").at(now), NotAHold::Over(past)),
+            (wanted(two_hours, "ann", "sale").at(None), NotAHold::NoClock),
+            (wanted(Length::For(SignedDuration::MAX), "ann", "sale").at(now), NotAHold::Endless),
+            (wanted(two_hours, "ann", " (!) ").at(now), NotAHold::Mute),
+            (wanted(two_hours, "", "sale").at(now), NotAHold::Mute),
+            (wanted(two_hours, "ann", &long).at(now), NotAHold::TooLong { length: 235 }),
+        ] {
+            assert_eq!(refused, Err(why));
+        }
+    }
+
+    #[test]
+    fn a_length_is_written_as_people_do() {
+        let minutes = SignedDuration::from_mins;
+        for (text, expected) in [
+            ("90m", Some(minutes(90))),
+            ("2h", Some(minutes(120))),
+            ("1h 30m", Some(minutes(90))),
+            ("7d", Some(minutes(7 * 24 * 60))),
+            ("1w", Some(minutes(7 * 24 * 60))),
+            ("PT2H", Some(minutes(120))),
+            ("", None),
+            ("2", None),
+            ("0h", None),
+            ("-2h", None),
+            ("2h ago", None),
+            ("a month", None),
+            ("1mo", None),
+        ] {
+            assert_eq!(lasting(text), expected, "'{text}'");
         }
     }
 

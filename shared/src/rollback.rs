@@ -4,6 +4,8 @@
 //! What is left is rejected, so that the next look does not roll forward to it. Asking twice is asking once: without
 //! a name one goes back from the newest release only, never further.
 
+use std::str::FromStr;
+
 use thiserror::Error;
 
 use crate::model::{Digest, Outcome, Rollout, Service};
@@ -18,6 +20,25 @@ pub enum To {
     Digest(Digest),
     /// `family:revision`
     Revision(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a release is named by its digest, sha256:<64 hex>, or its revision, <family>:<number>")]
+pub struct NotARelease;
+
+impl FromStr for To {
+    type Err = NotARelease;
+
+    fn from_str(text: &str) -> Result<To, NotARelease> {
+        if let Ok(digest) = text.parse() {
+            return Ok(To::Digest(digest));
+        }
+        let (family, number) = text.split_once(':').ok_or(NotARelease)?;
+        let allowed = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
+        let is_family = (1..=255).contains(&family.len()) && family.bytes().all(allowed);
+        let is_number = !number.starts_with(['0', '+']) && number.parse::<u32>().is_ok();
+        if is_family && is_number { Ok(To::Revision(text.to_owned())) } else { Err(NotARelease) }
+    }
 }
 
 /// The service is where it is asked to be.

@@ -7,7 +7,7 @@
 //! time of an invocation is the next sweep's.
 //!
 //! Here is the walk; `look` is one look at one service, `image` which image it should run and whether it can, `withhold`
-//! what makes a release wait, `act` what is written, `ask` what a person asks for, `say` how it is told, `known` what one
+//! what makes a release wait, `act` what is written, `ask` what a person asks for, one file each, `say` how it is told, `known` what one
 //! walk need not ask twice, `diagnose` why a roll-out fails, `conclude` whether one has succeeded, `turn` who waits for
 //! what, `together` how looks go on at once.
 
@@ -99,7 +99,7 @@ async fn walk<C: Cloud>(
         Hint::Service(name) | Hint::Completed { service: name, .. } | Hint::Request { service: name, .. } => {
             watch.named(name).await
         }
-        Hint::Image { .. } | Hint::Everything => watch.clusters().await,
+        Hint::Image { .. } | Hint::Cluster { .. } | Hint::Everything => watch.clusters().await,
     }
     let Watch { looked_at, failures, .. } = watch;
     let mut worth_another_try = failures.into_iter().filter(CloudError::retry_helps);
@@ -128,7 +128,8 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
 
     async fn clusters(&mut self) {
         let mut concerned = Vec::new();
-        for cluster in &self.scope.clusters {
+        let is_meant = |it: &&String| !matches!(self.hint, Hint::Cluster { cluster, .. } if cluster != *it);
+        for cluster in self.scope.clusters.iter().filter(is_meant) {
             if *self.hint == Hint::Everything {
                 self.clear_cluster(cluster).await;
             }

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{Deployment, Image, ImageKind, RolloutImage, ServiceName, Tags};
+use crate::rule::Rule;
 
 const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
 

@@ -128,3 +128,18 @@ fn a_named_release_is_one_that_completed_and_is_not_rejected() {
         assert_eq!(decided(&own(4, 'd'), &list, rejections, to.clone()), expected, "{to:?}");
     }
 }
+
+#[test]
+fn a_release_is_named_by_digest_or_revision() {
+    assert_eq!(digest('a').to_string().parse(), Ok(To::Digest(digest('a'))));
+    for name in ["game:7", "Game_2048-x:4294967295"] {
+        assert_eq!(name.parse(), Ok(To::Revision(name.to_owned())));
+    }
+    let long = format!("{}:1", "g".repeat(256));
+    for odd in
+        ["", "game", "game:", ":7", "game:0", "game:+7", "game:07", "game:x", "a game:7", "sha256:ab", &long]
+    {
+        assert_eq!(odd.parse::<To>(), Err(NotARelease), "'{odd}'");
+    }
+    assert_eq!(arn(7).parse::<To>(), Err(NotARelease));
+}

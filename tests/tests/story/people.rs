@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use pushboat::Timestamp;
 use pushboat::cloud::Cloud;
 use pushboat::control::{self, Scope};
-use pushboat::hold::Hold;
+use pushboat::hold::{Length, Wanted};
 use pushboat::model::ServiceName;
 use pushboat_aws::Aws;
 use pushboat_cli::local::{Local, stack};
@@ -126,7 +126,7 @@ async fn a_hold_withholds_a_push_and_ends_by_itself() {
     let first = push(&local, "v1").await;
     settled_on(&local, &first).await;
     let until = Timestamp::now() + SignedDuration::from_secs(8);
-    let hold = Hold { until: Some(until), by: "ann".into(), reason: "big sale".into() };
+    let hold = Wanted { length: Length::Until(until), by: "ann".into(), reason: "big sale".into() };
     control::hold(&aws(&local), &scope(), &game(), &hold, &mut |_| ()).await.unwrap();
 
     let decision = push_and_hear(&local, "v2").await;

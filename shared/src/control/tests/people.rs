@@ -1,7 +1,7 @@
 //! What a person does in between, and what he asks for.
 
 use super::*;
-use crate::hold::{HOLD, Hold};
+use crate::hold::{HOLD, Length, Wanted};
 use crate::model::{Pause, Progress};
 use crate::others::RESUME;
 use crate::overlap::OVERLAP as OVERLAP_TAG;
@@ -332,11 +332,8 @@ async fn what_cannot_be_done_is_refused_with_a_reason() {
 async fn a_hold_withholds_releases_and_nothing_else() {
     for cluster in [false, true] {
         let cloud = two_releases().await;
-        let held = Hold {
-            until: cloud.now().map(|now| now + jiff::SignedDuration::from_mins(30)),
-            by: BY.into(),
-            reason: "big sale".into(),
-        };
+        let length = Length::For(jiff::SignedDuration::from_mins(30));
+        let held = Wanted { length, by: BY.into(), reason: "big sale".into() };
         let mut decisions = Vec::new();
         let log = &mut |decision| decisions.push(decision);
         match cluster {
@@ -409,10 +406,12 @@ async fn a_hold_that_is_lifted_lets_what_is_due_out_at_once() {
     let mut decisions = Vec::new();
     unhold(&cloud, &scope(), &web(), BY, &mut |decision| decisions.push(decision)).await.unwrap();
     assert_eq!(actions(&decisions), [Action::Lifted, Action::Released, Action::Kept]);
-    let past = Hold { until: "1999-01-01T00:00:00Z".parse().ok(), by: BY.into(), reason: "x".into() };
-    assert!(hold(&cloud, &scope(), &web(), &past, &mut |_| ()).await.is_err());
-    let mute = Hold { until: None, by: BY.into(), reason: " ".into() };
-    assert!(hold(&cloud, &scope(), &web(), &mute, &mut |_| ()).await.is_err());
+    let past = Length::Until("1999-01-01T00:00:00Z".parse().unwrap());
+    for (length, reason) in [(past, "x"), (Length::UntilLifted, " ")] {
+        let wanted = Wanted { length, by: BY.into(), reason: reason.into() };
+        let refused = hold(&cloud, &scope(), &web(), &wanted, &mut |_| ()).await;
+        assert!(matches!(refused, Err(Undone::NotAHold(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]

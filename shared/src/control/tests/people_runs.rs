@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::hold::HOLD;
+use crate::hold::{HOLD, Length, Wanted};
 use crate::others;
 use crate::rollback::To;
 
@@ -146,9 +146,10 @@ impl Run {
             }
             Step::Resume => drop(resume(&self.cloud, &scope, &service, "ann", &mut log).await),
             Step::Hold { minutes } => {
-                let until = minutes
-                    .map(|minutes| self.cloud.now().unwrap() + jiff::SignedDuration::from_mins(minutes));
-                let held = crate::hold::Hold { until, by: "ann".into(), reason: "sale".into() };
+                let length = minutes.map_or(Length::UntilLifted, |minutes| {
+                    Length::For(jiff::SignedDuration::from_mins(minutes))
+                });
+                let held = Wanted { length, by: "ann".into(), reason: "sale".into() };
                 drop(hold(&self.cloud, &scope, &service, &held, &mut log).await);
             }
             Step::Unhold => drop(unhold(&self.cloud, &scope, &service, "ann", &mut log).await),

@@ -1,0 +1,148 @@
+//! Going back: to the release that completed last, or to a named one. What is left is rejected first.
+
+use super::{Done, Said, Undone, What, asked, request};
+use crate::cloud::{Answer, Cloud};
+use crate::control::look::History;
+use crate::control::turn::May;
+use crate::control::{Looked, Scope, Watch};
+use crate::decision::{Action, Decision};
+use crate::hold;
+use crate::model::{Service, ServiceName};
+use crate::native;
+use crate::pace::Kind;
+use crate::policy::{self, Track};
+use crate::release::Rejection;
+use crate::rollback::{self, Decided, Left, To, Way};
+use crate::task_definition::{TaskDefinition, family_and_number, revision_name};
+
+/// Goes back to the release that completed last, or to a named one, and rejects what it leaves.
+pub async fn rollback<C: Cloud>(
+    cloud: &C,
+    scope: &Scope,
+    service: &ServiceName,
+    to: Option<&To>,
+    by: &str,
+    log: &mut impl FnMut(Decision),
+) -> Done {
+    asked(cloud, scope, &request(service, by), log, async |watch| {
+        let (found, tracks) = watch.asked_about(service).await?;
+        let done = watch.roll_back(&found, &tracks, to, by).await;
+        watch.tell(service, done)
+    })
+    .await
+}
+
+impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
+    async fn roll_back(&mut self, service: &Service, tracks: &[Track], to: Option<&To>, by: &str) -> Said {
+        let mut history = History::default();
+        let service = &native::told(service.clone(), history.read(self.cloud, service).await?);
+        let own = self.cloud.task_definition(&service.task_definition_arn).await?;
+        let history = history.read(self.cloud, service).await?;
+        let allowed = self.allowed(tracks);
+        let plan = match rollback::decide(service, &own, &allowed, history, to) {
+            Ok(Decided::Go(plan)) => plan,
+            Ok(Decided::Already(already)) => return Ok(What::new(Action::Kept, already)),
+            Err(refusal) => return Err(Undone::Refused(refusal.to_string())),
+        };
+        let goal = revision_name(&plan.revision_arn).to_owned();
+        let why = format!("{}{} to {goal}", rollback::WORDS, hold::one_word(by));
+        // First what must not return: a look in between would roll forward to it.
+        self.leave(service, &own, plan.leaves, &why).await?;
+        self.leave_template(service, &own, &plan.revision_arn, &why).await?;
+        let stopped = match &plan.way {
+            Way::Stop { rollout_arn } => match self.cloud.stop_rollout(rollout_arn).await {
+                Ok(()) => true,
+                Err(error) if error.retry_helps() => return Err(error.into()),
+                // It came to its end in this moment, or cannot be stopped.
+                Err(_) => false,
+            },
+            Way::Update => false,
+        };
+        if !stopped {
+            let revision = self.able_to_run(&plan.revision_arn).await?;
+            self.cloud.release(&service.name, &revision).await?;
+            self.went_well();
+        }
+        let how = if stopped { "the deployment under way was stopped" } else { "the service was updated" };
+        let what = What::new(Action::RolledBack, format!("{why}, from {}; {how}", own.name()));
+        Ok(What { revision: Some(goal), ..what })
+    }
+
+    /// An overlapping invocation has undone a roll-back.
+    pub(in crate::control) async fn go_back_again(
+        &mut self,
+        service: &Service,
+        tracks: &[Track],
+    ) -> Answer<Looked> {
+        if self.may(Kind::Update).await == May::Later {
+            return Ok(Looked::Waits);
+        }
+        let what = "what was rejected a moment ago and came back".to_owned();
+        match self.roll_back(service, tracks, None, "Pushboat").await {
+            Ok(What { action, reason, revision, .. }) => {
+                let mut decision = self.decision(&service.name, action, format!("{what}: {reason}"));
+                decision.revision = revision;
+                (self.log)(decision);
+            }
+            Err(Undone::Cloud(error)) => return Err(error),
+            Err(undone) => {
+                self.about(&service.name, Action::Kept, format!("{what}, but {undone}"));
+                return Ok(Looked::Done);
+            }
+        }
+        Ok(Looked::Released { what })
+    }
+
+    async fn leave(
+        &mut self,
+        service: &Service,
+        own: &TaskDefinition,
+        leaves: Vec<Left>,
+        why: &str,
+    ) -> Answer<()> {
+        for Left { container, digest, tagged } in leaves {
+            if policy::rejection(&service.tags, &digest).is_none() {
+                let (why, failed_revision_arn) = (why.to_owned(), own.arn.clone());
+                self.reject_digest(
+                    service,
+                    &Rejection { container, digest, tagged, why, failed_revision_arn },
+                )
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the template changed between the goal and what is left is left as well, or it would be due at once.
+    async fn leave_template(
+        &mut self,
+        service: &Service,
+        own: &TaskDefinition,
+        goal_arn: &str,
+        why: &str,
+    ) -> Answer<()> {
+        let at_goal = Service { task_definition_arn: goal_arn.to_owned(), ..service.clone() };
+        let revisions = self.revisions(&at_goal).await?;
+        let Some(template) = revisions.template() else { return Ok(()) };
+        let number = |arn: &str| family_and_number(arn).map(|(_, number)| number);
+        let is_in_own = number(&template.arn) <= number(&own.arn);
+        if is_in_own && policy::passed_over(&service.tags, template.name()).is_none() {
+            self.reject_template(service, template.name(), why, &own.arn).await?;
+        }
+        Ok(())
+    }
+
+    /// A revision that was deregistered is registered once more: an INACTIVE one can start nothing.
+    async fn able_to_run(&self, revision_arn: &str) -> Answer<String> {
+        let definition = self.cloud.task_definition(revision_arn).await?;
+        let is_gone = definition.document.get("status").is_some_and(|status| status == "INACTIVE");
+        if !is_gone {
+            return Ok(definition.arn);
+        }
+        // Others that choose a revision of this family must not take it for one that slipped in.
+        let family = family_and_number(revision_arn).map_or(revision_arn, |(family, _)| family);
+        let shared = self.shared;
+        let _choosing = shared.locks.lock(family).await;
+        self.cloud.register(&definition.with_images(&[]), &definition.tags_to_restore()).await
+    }
+}
