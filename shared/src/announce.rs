@@ -9,7 +9,7 @@
 //! | `Pushboat Release Rolled Back` | `rolled_back` | the service was told to go back, on demand |
 //! | `Pushboat Release Continued` | `continued` | somebody let a paused deployment go on |
 //! | `Pushboat Releases Held` | `held` | somebody holds the service |
-//! | `Pushboat Releases Resumed` | `lifted` | a hold, a rejection or a divergence was lifted, or a hold has expired |
+//! | `Pushboat Releases Resumed` | `lifted` | a hold, a rejection or a divergence was lifted |
 //! | `Pushboat Release Withheld` | `kept`, `failed` | a push came, and its image is not released |
 //! | `Pushboat Revision Restored` | `restored` | the family's newest revision is a good one again |
 //!

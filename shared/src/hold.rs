@@ -5,7 +5,9 @@
 //! looks and needs no deployment of the functions.
 //!
 //! A hold withholds releases and nothing else: failures are still written down, and a person may still roll back.
-//! Where nobody can read it, it holds, because whoever wrote it meant something.
+//! Where nobody can read it, it holds, because whoever wrote it meant something. One that has expired holds nothing, and
+//! its tag stays until the next hold takes its place: AWS removes a tag whatever it says by then, and so might remove a
+//! hold that was put there in that moment.
 
 use std::fmt;
 

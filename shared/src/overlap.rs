@@ -8,8 +8,9 @@
 //!
 //! Superseding for ever would end nowhere: under pushes every few seconds no roll-out would ever complete, and what
 //! ECS can roll back to would grow old. So after [`CHAIN`] superseded roll-outs in a row the next one is waited for.
-//! What never ends must not block for ever either: the patience has an end, and it doubles with each roll-out that is
-//! superseded after all, so that a slow one completes in the end however slow it is.
+//! What never ends must not block for ever either: the patience has an end, and it doubles with each roll-out that it was
+//! lost on, so that a slow one completes in the end however slow it is. Roll-outs that were superseded sooner, as by
+//! invocations that overlap, were given no patience and double nothing.
 //!
 //! ```text
 //!   push  b  c  d  e  f  g          b, c and d are superseded, e is waited for, and g follows it
@@ -29,8 +30,8 @@ pub const OVERLAP: &str = "pushboat:overlap";
 pub const CHAIN: u32 = 3;
 /// The least patience with a roll-out that is waited for; with one that took longer, twice what that took.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
-/// With one whose tasks fail, as the fix for it may be what waits. Only to those who supersede: others leave that to
-/// the circuit breaker.
+/// With one whose tasks fail, as the fix for it may be what waits. It does not grow. Only to those who supersede: others
+/// leave that to the circuit breaker.
 const PATIENCE_FAILING: SignedDuration = SignedDuration::from_mins(1);
 /// From so many failed tasks on, none of them healthy since, a roll-out is failing: the circuit breaker's own minimum.
 const FAILED_TASKS: u32 = 3;
@@ -80,14 +81,13 @@ pub fn waits(
     match overlap {
         Overlap::Supersede => {
             under_way?;
-            let beyond = superseded.checked_sub(CHAIN)?;
-            let least = if failing { PATIENCE_FAILING } else { longest_patience(history) };
-            let over = age.is_some_and(|age| age >= doubled(least, beyond));
+            let patience = if failing { PATIENCE_FAILING } else { patience(history) };
+            let over = superseded < CHAIN || age.is_some_and(|age| age >= patience);
             (!over).then_some(Waits::ForOneToComplete(superseded))
         }
         // One that fails and that no circuit breaker ends would keep its own fix out.
         Overlap::Wait => {
-            let over = failing && age.is_some_and(|age| age >= doubled(PATIENCE, superseded));
+            let over = failing && age.is_some_and(|age| age >= PATIENCE);
             (!over).then_some(Waits::AsAsked)
         }
     }
@@ -99,16 +99,17 @@ fn superseded_in_a_row(history: &[Rollout]) -> u32 {
     u32::try_from(before.count()).unwrap_or(u32::MAX)
 }
 
-fn longest_patience(history: &[Rollout]) -> SignedDuration {
+/// Twice what the last success took, and twice as long for each superseded roll-out that had so much time at least.
+fn patience(history: &[Rollout]) -> SignedDuration {
     let succeeded = history.iter().find(|rollout| rollout.outcome == Outcome::Successful);
     let took = succeeded.and_then(|rollout| Some(rollout.finished_at?.duration_since(rollout.created_at?)));
-    took.map_or(PATIENCE, |took| doubled(took, 1).max(PATIENCE))
-}
-
-fn doubled(duration: SignedDuration, times: u32) -> SignedDuration {
-    // The history has twenty roll-outs, so this is for ever in practice.
-    let factor = 1_i64.checked_shl(times.min(30)).unwrap_or(i64::MAX);
-    SignedDuration::from_secs(duration.as_secs().saturating_mul(factor))
+    let least = took.map_or(PATIENCE, |took| (took * 2).max(PATIENCE));
+    let pairs = history.iter().zip(history.iter().skip(1));
+    let superseded = pairs.take_while(|(_, rollout)| rollout.outcome == Outcome::Stopped);
+    let lasted = superseded.filter_map(|(next, rollout)| next.created_at.zip(rollout.created_at));
+    let in_vain = lasted.filter(|(end, began)| end.duration_since(*began) >= least).count();
+    // The history has twenty roll-outs at most.
+    (0..in_vain.min(20)).fold(least, |patience, _| patience * 2)
 }
 
 #[cfg(test)]

@@ -130,9 +130,6 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
         let mut concerned = Vec::new();
         let is_meant = |it: &&String| !matches!(self.hint, Hint::Cluster { cluster, .. } if cluster != *it);
         for cluster in self.scope.clusters.iter().filter(is_meant) {
-            if *self.hint == Hint::Everything {
-                self.clear_cluster(cluster).await;
-            }
             match self.cloud.services(cluster).await {
                 Ok(services) => concerned.extend(services.into_iter().filter_map(|it| self.concerned(it))),
                 Err(error) => self.failed(None, error),

@@ -4,9 +4,8 @@ use super::Watch;
 use super::look::History;
 use crate::base::{Found, Template};
 use crate::cloud::{Answer, Cloud};
-use crate::decision::{Action, Decision};
-use crate::hint::Hint;
-use crate::hold::{self, HOLD, Standing};
+use crate::decision::Decision;
+use crate::hold::{self, Standing};
 use crate::model::{Rollout, Service};
 use crate::others;
 use crate::overlap;
@@ -45,16 +44,6 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     ) -> Answer<Option<Keep>> {
         let now = self.cloud.now();
         let own_hold = hold::standing(&service.tags, now);
-        if let Standing::Expired(hold) = &own_hold
-            && *self.hint == Hint::Everything
-        {
-            match self.cloud.untag(&service.arn, &[HOLD.to_owned()]).await {
-                Ok(()) => self.about(&service.name, Action::Lifted, format!("the hold has expired: {hold}")),
-                Err(error) if error.retry_helps() => return Err(error),
-                // It is as good as gone.
-                Err(_) => {}
-            }
-        }
         let mut due: Vec<_> = candidates.iter().map(|(_, candidate)| candidate.tagged.clone()).collect();
         if let Template::Due(revision) = template {
             due.push(format!("the template's revision {}", revision.name()));
@@ -80,16 +69,6 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let history = history.read(self.cloud, service).await?;
         let waits = overlap::waits(overlap, service, history, now);
         Ok(waits.map(|waits| Keep::Overlaps { what, waits }))
-    }
-
-    /// A sweep removes a cluster's hold that has expired. That it cannot is no trouble: it is as good as gone.
-    pub(super) async fn clear_cluster(&mut self, name: &str) {
-        let Ok(Some(cluster)) = self.cluster(name).await else { return };
-        if let Standing::Expired(hold) = hold::standing(&cluster.tags, self.cloud.now())
-            && self.cloud.untag(&cluster.arn, &[HOLD.to_owned()]).await.is_ok()
-        {
-            self.say(Action::Lifted, format!("the hold of the cluster {name} has expired: {hold}"));
-        }
     }
 
     async fn cluster_standing(&self, name: &str) -> Answer<Standing> {

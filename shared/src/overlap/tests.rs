@@ -63,7 +63,7 @@ fn waits_in(overlap: Overlap, (state, superseded, age, failed): Case, took: Opti
     let outcome = if state == RolloutState::InProgress { Outcome::UnderWay } else { Outcome::Successful };
     let mut history = vec![rollout(outcome, 10_000)];
     history.extend(
-        (0..superseded).map(|number| rollout(Outcome::Stopped, 9_000 - i64::try_from(number).unwrap())),
+        (0..superseded).map(|number| rollout(Outcome::Stopped, 9_999 - i64::try_from(number).unwrap())),
     );
     let mut good = rollout(Outcome::Successful, 1_000);
     good.finished_at = took.map(|took| second(1_000 + took));
@@ -81,10 +81,10 @@ fn a_chain_of_superseded_roll_outs_has_an_end() {
         ((InProgress, 3, 1, 0), None, one(3)),
         ((InProgress, 3, 599, 0), None, one(3)),
         ((InProgress, 3, 600, 0), None, None),
-        // The patience doubles with each that is superseded after all.
-        ((InProgress, 4, 1_199, 0), None, one(4)),
-        ((InProgress, 4, 1_200, 0), None, None),
-        ((InProgress, 19, 1_000_000, 0), None, one(19)),
+        // Overlapping invocations supersede within seconds, and that must not shut out the fix for hours.
+        ((InProgress, 19, 599, 0), None, one(19)),
+        ((InProgress, 19, 600, 0), None, None),
+        ((InProgress, 19, 60, 3), None, None),
         // What took longer last gets more of it.
         ((InProgress, 3, 1_799, 0), Some(900), one(3)),
         ((InProgress, 3, 1_800, 0), Some(900), None),
@@ -97,6 +97,19 @@ fn a_chain_of_superseded_roll_outs_has_an_end() {
     ] {
         assert_eq!(waits_in(Overlap::Supersede, case, took), expected, "{case:?} {took:?}");
     }
+}
+
+#[test]
+fn the_patience_doubles_with_each_roll_out_that_it_was_lost_on() {
+    // Newest first, each until the next: the one under way, one of 600 s, one of 599, one of 1,200.
+    let began = [10_000, 9_400, 8_801, 7_601];
+    let mut history: Vec<_> = began.map(|began| rollout(Outcome::Stopped, began)).into();
+    history[0].outcome = Outcome::UnderWay;
+    let waits_at = |age: i64| {
+        let now = Some(second(10_000 + age));
+        waits(Overlap::Supersede, &service(RolloutState::InProgress), &history, now).is_some()
+    };
+    assert!(waits_at(2_399) && !waits_at(2_400));
 }
 
 #[test]

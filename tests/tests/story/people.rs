@@ -136,10 +136,8 @@ async fn a_hold_withholds_a_push_and_ends_by_itself() {
     assert_eq!(local.view().unwrap().digest.as_deref(), Some(first.as_str()));
 
     within(SOON, "the end of the hold", || Timestamp::now() > until + SignedDuration::from_secs(1)).await;
-    let decided = sweep(&local).await;
-    assert_eq!((&decided[0]["decision"], &decided[1]["decision"]), (&json!("lifted"), &json!("released")));
+    assert_eq!(sweep(&local).await[0]["decision"], "released");
     local.wait_until(SOON, |view| view.is_settled() && view.digest.as_deref() != Some(&first)).await.unwrap();
-    assert!(!service_tags(&local).contains_key("pushboat:hold"));
     local.shutdown().await;
 }
 

@@ -217,10 +217,7 @@ async fn nothing_more_is_asked_where_the_newest_revision_runs() {
     let cloud = Fake::rolling('a');
     cloud.reads.take();
     sweep(&cloud).await;
-    assert_eq!(
-        cloud.reads.take(),
-        ["DescribeClusters", "ListServices", "DescribeTaskDefinition", "DescribeImages"]
-    );
+    assert_eq!(cloud.reads.take(), ["ListServices", "DescribeTaskDefinition", "DescribeImages"]);
 }
 
 #[tokio::test]
