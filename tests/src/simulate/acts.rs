@@ -68,16 +68,18 @@ impl Stage {
     pub(super) fn intends(&mut self, id: u32, service: &str, task_definition_arn: &str) {
         let Some(index) = self.index_of(service) else { return };
         let Some(instance) = self.pushboat(id) else { return };
-        let since = instance.started - GRACE;
+        let (since, goes_back) = (instance.started - GRACE, instance.goes_back);
         let Some(digest) = digest_of(&self.world, task_definition_arn) else { return };
         let watched = &self.watch.services[index];
         let meant = held(&self.watch.tag, since, |it| *it == digest);
         let ran = held(&watched.ran, since, |it| it.as_ref() == Some(&digest));
-        let failed = watched.failures.get(&digest).copied();
+        let failed = watched.failures.get(&digest).max(watched.left.get(&digest)).copied();
         let failed = failed.filter(|at| *at < since && *at > watched.released_by_person_at);
         // After a stack update, what ran before it may return.
-        let returns =
-            watched.before_stack.is_some() && held(&watched.ran, 0, |it| it.as_ref() == Some(&digest));
+        // What is gone back to has run before; by who asked, and by who sees that what was left is there again.
+        let repairs = self.is_left(index);
+        let may_return = goes_back || repairs || watched.before_stack.is_some();
+        let returns = may_return && held(&watched.ran, 0, |it| it.as_ref() == Some(&digest));
         let named = self.named(&digest);
         if !meant && !ran && !returns {
             let words = format!("#{id} releases {named}, which neither the tag meant nor {service} ran");
@@ -85,16 +87,36 @@ impl Stage {
         }
         // A late one may have seen the service at it; that is repaired, not prevented.
         if failed.is_some() && !ran {
-            self.breaks(Rule::NoReturn, format!("#{id} releases {named}, which failed in {service} before"));
+            let words = format!("#{id} releases {named}, which failed or was left in {service} before");
+            self.breaks(Rule::NoReturn, words);
         }
+        if !goes_back
+            && !repairs
+            && let Some((rule, words)) = self.goes_past(index, task_definition_arn, since)
+        {
+            self.breaks(rule, format!("#{id} {words}"));
+        }
+    }
+
+    /// It runs what somebody has asked to go back from.
+    fn is_left(&self, index: usize) -> bool {
+        let runs = digest_of(&self.world, &self.world.ecs.services[index].task_definition_arn);
+        runs.is_some_and(|it| self.watch.services[index].given_up.contains(&it))
     }
 
     pub(super) fn released(&mut self, id: u32, service: &str, task_definition_arn: &str) {
         let digest = digest_of(&self.world, task_definition_arn);
-        let named = digest.map_or_else(|| "?".to_owned(), |it| self.named(&it));
+        let named = digest.as_ref().map_or_else(|| "?".to_owned(), |it| self.named(it));
         self.tell(|_| format!("     which is {named}"));
+        let goes_back = self.instances.get(&id).is_some_and(|it| it.goes_back);
         if let Some(index) = self.index_of(service) {
-            self.watch.services[index].last_writer = Writer::Pushboat;
+            let watched = &mut self.watch.services[index];
+            watched.last_writer = Writer::Pushboat;
+            task_definition_arn.clone_into(&mut watched.told);
+            if let Some(digest) = digest.filter(|_| goes_back) {
+                watched.left.remove(&digest);
+                watched.failures.remove(&digest);
+            }
         }
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.looks.entry(service.to_owned()).or_default().is_unlooked = true;
@@ -129,11 +151,18 @@ impl Stage {
     }
 
     pub(super) fn tagged(&mut self, id: u32, arn: &str, tags: &Tags) {
+        self.hold_is_put(arn, tags);
         let is_function = self.pushboat(id).is_some();
+        let goes_back = self.pushboat(id).is_some_and(|it| it.goes_back);
         let Some(index) = self.world.ecs.services.iter().position(|it| it.arn == arn) else { return };
         for key in tags.keys().filter_map(|key| key.strip_prefix("pushboat:rejected:")) {
             let Ok(digest) = format!("sha256:{key}").parse::<Digest>() else { continue };
-            if is_function && !self.watch.services[index].ever_failed.contains(&digest) {
+            let watched = &mut self.watch.services[index];
+            if goes_back {
+                watched.given_up.insert(digest.clone());
+            }
+            let may_be = watched.ever_failed.contains(&digest) || watched.given_up.contains(&digest);
+            if is_function && !may_be {
                 let named = self.named(&digest);
                 self.breaks(Rule::Blame, format!("#{id} rejects {named}, no roll-out of which has failed"));
             }
@@ -163,8 +192,10 @@ impl Stage {
         self.saw_failed(seen.unwrap_or_default());
         let Some(instance) = self.pushboat(id) else { return };
         // After its third look at a service it leaves the rest to the next hint.
-        let must_look = instance.looks.values().any(|it| it.is_unlooked && it.reads < LOOKS);
-        let (releases, said) = (instance.releases, instance.said);
+        // Who goes back has told what to run, and the next look is a function's.
+        let must_look =
+            !instance.goes_back && instance.looks.values().any(|it| it.is_unlooked && it.reads < LOOKS);
+        let (releases, said) = (instance.releases, instance.said + instance.said_to_go_back);
         if must_look {
             self.breaks(Rule::SecondLook, format!("#{id} ends after a release without another look"));
         }

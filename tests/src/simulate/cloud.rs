@@ -1,6 +1,8 @@
 //! The cloud as one instance of a function meets it: each question is answered from what reads see, each write touches the
 //! world.
 
+use std::time::Duration;
+
 use pushboat::Timestamp;
 use pushboat::announce::Announcement;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
@@ -14,7 +16,8 @@ use pushboat_local::world::elb::TargetState;
 use pushboat_local::world::{Refusal, World};
 use serde_json::{Map, Value, json};
 
-use super::lens::{Lens, refused};
+use super::instances::TIMEOUT;
+use super::lens::{Lens, refused, wait};
 use super::seen::{self, Seen};
 use super::stage::Stage;
 use super::writers::CONFIG;
@@ -25,6 +28,18 @@ const REVISIONS: usize = 10;
 impl Cloud for Lens {
     fn now(&self) -> Option<Timestamp> {
         self.date.get()
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let stage = self.stage.borrow();
+        let ends = stage.instances.get(&self.id)?.started + TIMEOUT;
+        Some(Duration::from_millis(u64::try_from(ends - stage.now).unwrap_or(0)))
+    }
+
+    async fn pause(&self, at_least: Duration) {
+        let least = i64::try_from(at_least.as_millis()).unwrap_or(i64::MAX / 2);
+        let longer = self.stage.borrow_mut().random.between(0, 500);
+        wait(&self.stage, self.id, least + longer).await;
     }
 
     async fn services(&self, cluster: &str) -> Answer<Vec<Service>> {
@@ -184,7 +199,8 @@ impl Cloud for Lens {
             let found = stage.world.find_cluster(Some(cluster)).ok();
             Ok(found.map(|it| Cluster { arn: it.arn.clone(), tags: it.tags.clone() }))
         };
-        self.ask("DescribeClusters", cluster, find).await
+        let found = self.ask("DescribeClusters", cluster, find).await?;
+        Ok(found.map(|it| self.cluster_as_read(it)))
     }
 
     async fn target_health(&self, target_group_arns: &[String]) -> Answer<TargetHealth> {
@@ -287,6 +303,6 @@ impl Cloud for Lens {
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
         let touch = |world: &mut World| world.untag_resource(arn, keys);
-        self.write("UntagResource", arn, touch, |_, ()| ()).await
+        self.write("UntagResource", arn, touch, |stage, ()| stage.untagged(arn, keys)).await
     }
 }

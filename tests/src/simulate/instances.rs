@@ -15,6 +15,7 @@ use pushboat::decision::Decision;
 use pushboat::hint::Hint;
 use pushboat::model::Digest;
 
+use super::asks::{self, Ask};
 use super::lens::{Lens, Shared};
 use super::mutants::Mutant;
 use super::plan::{Fault, MINUTE, SECOND};
@@ -22,7 +23,7 @@ use super::stage::{Call, Happening, Stage};
 use super::{CLUSTER, REPOSITORY, mutated};
 
 /// Of both functions, in the template.
-const TIMEOUT: i64 = 60 * SECOND;
+pub(super) const TIMEOUT: i64 = 60 * SECOND;
 const RETRIES: u32 = 2;
 
 /// What is remembered of an instance while it runs.
@@ -37,6 +38,9 @@ pub(super) struct Instance {
     pub(super) surplus: u32,
     pub(super) releases: usize,
     pub(super) said: usize,
+    pub(super) said_to_go_back: usize,
+    /// A person has asked it to go back.
+    pub(super) goes_back: bool,
     /// By name of the service: several are looked at at once.
     pub(super) looks: BTreeMap<String, Looks>,
 }
@@ -89,6 +93,8 @@ impl Instances {
             surplus: 0,
             releases: 0,
             said: 0,
+            said_to_go_back: 0,
+            goes_back: false,
             looks: BTreeMap::new(),
         };
         on.instances.insert(id, instance);
@@ -110,6 +116,16 @@ impl Instances {
                 stage.borrow_mut().tell(|_| format!("#{id} begins, attempt {}: {hint}", of_call.attempt));
             }
             Box::pin(function(stage.clone(), id, of_call, mutant))
+        });
+    }
+
+    pub(super) fn ask(&mut self, stage: &Shared, ask: Ask) {
+        let call = ask.call(&stage.borrow());
+        self.begin(stage, Some(call.clone()), |id| {
+            if let Some(instance) = stage.borrow_mut().instances.get_mut(&id) {
+                instance.goes_back = ask.goes_back();
+            }
+            Box::pin(asks::ask(stage.clone(), id, call, ask))
         });
     }
 
@@ -139,9 +155,13 @@ impl Instances {
     }
 }
 
+pub(super) fn scope() -> Scope {
+    Scope { clusters: vec![CLUSTER.to_owned()], repositories: vec![REPOSITORY.to_owned()] }
+}
+
 /// The real thing: what a function does with a hint.
 async fn function(stage: Shared, id: u32, call: Call, mutant: Option<Mutant>) -> bool {
-    let scope = Scope { clusters: vec![CLUSTER.to_owned()], repositories: vec![REPOSITORY.to_owned()] };
+    let scope = scope();
     let hint = call.hint.clone();
     let memory = mutated::Memory::of(call);
     let lens = Lens { stage: stage.clone(), id, date: Cell::new(None), mutant, memory };

@@ -11,7 +11,8 @@
 //! | `seen` | what reads see, now or ten seconds ago |
 //! | `limits` | token buckets |
 //! | `outside` | what happens to tasks |
-//! | `writers` | pushes, the stack, a person |
+//! | `writers` | pushes, the stack, a person with the console |
+//! | `asks` | people who ask Pushboat, and the rules that this makes |
 //! | `watch`, `acts`, `rest` | the rules, during a run, at a write, and at its end |
 //! | `mutants`, `mutated` | Pushboat with one thing wrong |
 //! | `shrink` | a failing plan cut down to what it takes |
@@ -19,6 +20,7 @@
 //! Nothing is random but by the seed, so a seed always gives the same run.
 
 mod acts;
+mod asks;
 mod cloud;
 mod instances;
 mod lens;

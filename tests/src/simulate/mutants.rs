@@ -19,12 +19,15 @@ pub enum Mutant {
     TrustsTheStack,
     BlamesTheStopped,
     SaysNothing,
+    IgnoresHolds,
+    FightsPeople,
+    SupersedesForEver,
 }
 
 use Mutant::*;
 
 /// Name, the rule it breaks, and what is wrong with it.
-pub const MUTANTS: [(Mutant, &str, Rule, &str); 14] = [
+pub const MUTANTS: [(Mutant, &str, Rule, &str); 17] = [
     (ActsOnTheEvent, "acts-on-the-event", Rule::LooksFirst, "takes the digest that the event names"),
     (ForgetsRejections, "forgets-rejections", Rule::NoReturn, "reads no rejection and no mark"),
     (RejectsNothing, "rejects-nothing", Rule::NoReturn, "marks the failed revision, not the service"),
@@ -49,6 +52,9 @@ pub const MUTANTS: [(Mutant, &str, Rule, &str); 14] = [
         "takes a roll-out that was replaced for one that failed",
     ),
     (SaysNothing, "says-nothing", Rule::Reason, "leaves the reason of its decisions empty"),
+    (IgnoresHolds, "ignores-holds", Rule::Held, "reads no hold"),
+    (FightsPeople, "fights-people", Rule::Person, "takes every revision for one of its own"),
+    (SupersedesForEver, "supersedes-for-ever", Rule::Completes, "sees no roll-out that was superseded"),
 ];
 
 impl Mutant {

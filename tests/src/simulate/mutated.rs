@@ -3,8 +3,10 @@
 use std::cell::{Cell, RefCell};
 
 use pushboat::hint::Hint;
-use pushboat::model::{Image, Outcome, Rollout, Service, Tags};
-use pushboat::task_definition::{NOTED, TEMPLATE, TaskDefinition, family_and_number};
+use pushboat::hold::HOLD;
+use pushboat::model::{Cluster, Image, Outcome, Rollout, Service, Tags};
+use pushboat::others::{self, Origin};
+use pushboat::task_definition::{BASE, NOTED, TEMPLATE, TaskDefinition, family_and_number};
 use pushboat_local::world::ecs::UpdateService;
 use serde_json::{Map, Value};
 
@@ -50,8 +52,20 @@ impl Lens {
                 service.tags.retain(|key, _| !key.starts_with("pushboat:rejected:"));
             }
         }
+        if self.is(Mutant::IgnoresHolds) {
+            for service in &mut services {
+                service.tags.remove(HOLD);
+            }
+        }
         *self.memory.service.borrow_mut() = services.last().cloned();
         services
+    }
+
+    pub(super) fn cluster_as_read(&self, mut cluster: Cluster) -> Cluster {
+        if self.is(Mutant::IgnoresHolds) {
+            cluster.tags.remove(HOLD);
+        }
+        cluster
     }
 
     pub(super) fn skips_second_look(&self) -> bool {
@@ -69,6 +83,9 @@ impl Lens {
             if let Some(mark) = definition.tags.get_mut(NOTED) {
                 *mark = "2020-01-01T00:00:00Z".to_owned();
             }
+        }
+        if self.is(Mutant::FightsPeople) && others::origin(&definition) == Origin::Person {
+            definition.tags.insert(BASE.to_owned(), definition.name().to_owned());
         }
         if self.mutant.is_some() {
             *self.memory.own.borrow_mut() = Some(definition.clone());
@@ -99,6 +116,9 @@ impl Lens {
             for rollout in rollouts.iter_mut().filter(|it| it.outcome == Outcome::Stopped) {
                 rollout.outcome = Outcome::RolledBack;
             }
+        }
+        if self.is(Mutant::SupersedesForEver) {
+            rollouts.retain(|rollout| rollout.outcome != Outcome::Stopped);
         }
         rollouts
     }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::asks::Ask;
 use super::random::Random;
 
 pub(super) const SECOND: i64 = 1_000;
@@ -40,9 +41,11 @@ pub enum Fault {
     Stack,
     /// A person with the console.
     Person,
+    /// People who ask Pushboat itself.
+    Asks,
 }
 
-pub const FAULTS: [Fault; 13] = [
+pub const FAULTS: [Fault; 14] = [
     Fault::Lost,
     Fault::Doubled,
     Fault::Late,
@@ -56,6 +59,7 @@ pub const FAULTS: [Fault; 13] = [
     Fault::DyingTasks,
     Fault::Stack,
     Fault::Person,
+    Fault::Asks,
 ];
 
 impl fmt::Display for Fault {
@@ -74,6 +78,7 @@ impl fmt::Display for Fault {
             Fault::DyingTasks => "dying-tasks",
             Fault::Stack => "stack",
             Fault::Person => "person",
+            Fault::Asks => "asks",
         })
     }
 }
@@ -126,6 +131,7 @@ pub(super) enum Act {
     PersonStops {
         service: usize,
     },
+    Asks(Ask),
     /// A neighbour takes every token of every bucket for so many seconds.
     Neighbour {
         seconds: i64,
@@ -218,6 +224,9 @@ impl Plan {
 fn act(random: &mut Random, faults: &[Fault], services: usize) -> Act {
     let has = |fault| faults.contains(&fault);
     let service = usize::try_from(random.below(services as u64)).unwrap_or(0);
+    if has(Fault::Asks) && random.permille(300) {
+        return Act::Asks(ask(random, service, services));
+    }
     let roll = random.below(100);
     match roll {
         0..12 if has(Fault::Stack) => {
@@ -240,5 +249,18 @@ fn act(random: &mut Random, faults: &[Fault], services: usize) -> Act {
         } else {
             Nature::Good
         }),
+    }
+}
+
+fn ask(random: &mut Random, service: usize, services: usize) -> Ask {
+    // The cluster as one more to choose from.
+    let held =
+        Some(usize::try_from(random.below(services as u64 + 1)).unwrap_or(0)).filter(|it| *it < services);
+    match random.below(100) {
+        0..35 => Ask::Rollback { service, back: random.permille(250).then(|| random.below(4)) },
+        35..60 => Ask::Hold { service: held, minutes: random.permille(700).then(|| random.between(1, 15)) },
+        60..75 => Ask::Unhold { service: held },
+        75..85 => Ask::LetReturn { service },
+        _ => Ask::Resume { service },
     }
 }

@@ -25,10 +25,20 @@ impl Stage {
         let watched = &self.watch.services[index];
         let wanted = self.watch.tag_means()?;
         let runs = digest_of(&self.world, &service.task_definition_arn);
+        let left = runs.as_ref().and_then(|it| watched.left.get(it));
+        if left.is_some_and(|at| *at > watched.released_by_person_at)
+            && watched.told == service.task_definition_arn
+        {
+            let words = format!("{} runs what somebody has asked to go back from", service.name);
+            return Some((Rule::NoReturn, words));
+        }
         if runs.as_ref() == Some(wanted) {
             return self.state_at_rest(index, service);
         }
         if watched.person_registered_at >= 0 && self.has_diverged(index, wanted) {
+            return None;
+        }
+        if self.is_held(index) {
             return None;
         }
         let rule = if watched.last_writer == Writer::Stack { Rule::Stack } else { Rule::Newest };

@@ -70,6 +70,10 @@ fn seeds_differ_and_reach_what_they_are_for() {
         "announces: Pushboat Release Failed",
         "its tasks fail: ",
         "health check failed",
+        "RolledBack",
+        "held by ann",
+        "may return",
+        "Postponed",
     ] {
         let reached = reports.iter().any(|it| it.trace.iter().any(|line| line.1.contains(needle)));
         assert!(reached, "no run has: {needle}");
@@ -90,7 +94,7 @@ fn every_rule_has_its_mutant() {
     use Rule::*;
     for rule in [
         Newest, Quiet, NoReturn, Blame, Revision, Count, Floor, Stack, Surplus, SecondLook, LooksFirst,
-        Reason, GoodNewest,
+        Reason, GoodNewest, Held, Person, Completes,
     ] {
         assert!(MUTANTS.iter().any(|it| it.2 == rule), "{}", rule.words());
     }

@@ -1,7 +1,7 @@
 //! The rules, and what must be remembered to check them while a run goes on. It looks at the world itself, never through
 //! the eyes of an instance, and works out for itself which digests failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pushboat::decision::{Action, Decision};
 use pushboat::model::Digest;
@@ -10,6 +10,7 @@ use pushboat_local::world::World;
 use pushboat_local::world::ecs::{ServiceDeployment, ServiceDeploymentStatus as Status};
 use pushboat_local::world::elb::TargetState;
 
+use super::asks::Standing;
 use super::plan::SECOND;
 use super::stage::Stage;
 use super::{CONTAINER, REPOSITORY, TAG};
@@ -35,6 +36,9 @@ pub enum Rule {
     LooksFirst,
     Reason,
     GoodNewest,
+    Held,
+    Person,
+    Completes,
 }
 
 impl Rule {
@@ -55,6 +59,9 @@ impl Rule {
             }
             Rule::Reason => "every decision has a reason, every release its decision",
             Rule::GoodNewest => "at rest the newest ACTIVE revision is a good one",
+            Rule::Held => "nothing is released while somebody holds",
+            Rule::Person => "what a person deployed stays until a push after that, or until somebody resumes",
+            Rule::Completes => "no endless chain of roll-outs in which none completes",
         }
     }
 }
@@ -86,6 +93,15 @@ pub(super) struct Watched {
     pub(super) ever_failed: Vec<Digest>,
     pub(super) released_by_person_at: i64,
     pub(super) person_registered_at: i64,
+    /// What a person deployed last, and when.
+    pub(super) person: Option<(String, i64)>,
+    /// What somebody has asked to go back from, and when.
+    pub(super) left: BTreeMap<Digest, i64>,
+    /// What such a request has rejected, whether it came to its end or not.
+    pub(super) given_up: BTreeSet<Digest>,
+    /// The revision that Pushboat's last release named.
+    pub(super) told: String,
+    pub(super) hold: Option<Standing>,
     pub(super) last_writer: Writer,
     /// What ran before the stack's last update.
     pub(super) before_stack: Option<Digest>,
@@ -100,6 +116,9 @@ pub(super) struct Watch {
     pub(super) services: Vec<Watched>,
     /// What the tag meant, since when.
     pub(super) tag: Vec<(i64, Digest)>,
+    pub(super) cluster_hold: Option<Standing>,
+    /// Ids of deployments that have had the circuit breaker's least number of failed tasks.
+    pub(super) failing: BTreeSet<String>,
     known: Vec<Status>,
     /// By ARN: when a revision was registered.
     pub(super) registered_at: BTreeMap<String, i64>,
@@ -115,6 +134,11 @@ impl Watch {
             ever_failed: Vec::new(),
             released_by_person_at: -1,
             person_registered_at: -1,
+            person: None,
+            left: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            told: String::new(),
+            hold: None,
             last_writer: Writer::Stack,
             before_stack: None,
             was_enough: false,
@@ -124,6 +148,8 @@ impl Watch {
             violations: Vec::new(),
             services: (0..services).map(|_| watched()).collect(),
             tag: Vec::new(),
+            cluster_hold: None,
+            failing: BTreeSet::new(),
             known: Vec::new(),
             registered_at: BTreeMap::new(),
         }
@@ -193,6 +219,9 @@ impl Stage {
     fn observe_service(&mut self, index: usize) {
         let now = self.now;
         let service = &self.world.ecs.services[index];
+        if let Some(failing) = service.deployments.first().filter(|it| it.failed_tasks >= 3) {
+            self.watch.failing.insert(failing.id.clone());
+        }
         let watched = &mut self.watch.services[index];
         let is_new = watched.own != service.task_definition_arn;
         if is_new || watched.ran.last().is_none_or(|(_, digest)| digest.is_none()) {
@@ -326,6 +355,7 @@ impl Stage {
         }
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.said += usize::from(decision.decision == Action::Released);
+            instance.said_to_go_back += usize::from(decision.decision == Action::RolledBack);
         }
     }
 }

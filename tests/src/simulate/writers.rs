@@ -36,6 +36,10 @@ pub(super) fn take(stage: &Shared, instances: &mut Instances, act: Act) {
             instances.writer(stage, |id| Box::pin(template(shared, id, service, is_bad, updates_service)));
         }
         Act::StackUpdate { service, is_bare } => on.stack_updates(service, is_bare),
+        Act::Asks(ask) => {
+            drop(on);
+            instances.ask(stage, ask);
+        }
         Act::PersonDeploys { service, back, updates_service } => {
             on.person_deploys(service, back, updates_service)
         }
@@ -164,7 +168,7 @@ impl Stage {
         }
     }
 
-    fn earlier(&self, back: u64) -> Option<String> {
+    pub(super) fn earlier(&self, back: u64) -> Option<String> {
         let last = self.pushed.len().checked_sub(1)?;
         let back = usize::try_from(back).ok()?;
         self.pushed.get(last.saturating_sub(back)).map(ToString::to_string)
@@ -207,7 +211,10 @@ impl Stage {
         let Some(arn) = self.register(document, &[], "a person") else { return };
         self.watch.services[service].person_registered_at = self.now;
         if updates_service {
-            self.watch.services[service].last_writer = Writer::Person;
+            let now = self.now;
+            let watched = &mut self.watch.services[service];
+            watched.last_writer = Writer::Person;
+            watched.person = Some((arn.clone(), now));
             self.update(service, |request| request.task_definition = Some(arn));
         }
     }
