@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cloud::{Answer, CloudError};
 use crate::hold::{self, Hold, Standing};
-use crate::model::{Digest, RolloutState, Service, ServiceStatus, TargetHealth};
+use crate::model::{Digest, RolloutState, Service, ServiceStatus, Tags, TargetHealth};
 use crate::others;
 use crate::overlap::{self, NotAnOverlap, Overlap};
 use crate::policy::{self, Track};
@@ -27,6 +27,8 @@ pub struct Bounds {
 pub struct Observed<'a> {
     pub definition: &'a Answer<TaskDefinition>,
     pub health: &'a Answer<TargetHealth>,
+    /// Its cluster's tags, or the reason why they could not be read.
+    pub cluster_tags: Result<&'a Tags, &'a str>,
     /// Of Application Auto Scaling: no scalable target, or the reason why it could not be asked.
     pub scalable_target: Result<Option<Bounds>, String>,
 }
@@ -46,11 +48,16 @@ pub struct ServiceView {
     /// `null`: the service has no deployment.
     pub rollout: Option<RolloutView>,
     pub tracks: Vec<Track>,
+    /// The newest first: the first one says why the last failure was.
     pub rejected: Vec<RejectedView>,
+    /// The template's revision that failed here and is not tried again; `null`: there is none.
+    pub passed_over: Option<PassedOverView>,
     /// `null`: what runs is Pushboat's, the template's or another stack's.
     pub diverged: Option<DivergedView>,
     /// Of the service itself; one that has expired stands there until the next sweep. `null`: there is none.
     pub hold: Option<HoldView>,
+    /// Of its cluster; `null` as well where `trouble` says why it is not known.
+    pub cluster_hold: Option<HoldView>,
     /// `supersede` or `wait`; `null`: `trouble` says why not.
     pub overlap: Option<&'static str>,
     /// `null`: the service has no target group, or `trouble` says why it is not known.
@@ -81,6 +88,15 @@ pub struct RolloutView {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct RejectedView {
     pub digest: Digest,
+    /// `null`: the tag says no time.
+    pub at: Option<Timestamp>,
+    pub why: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct PassedOverView {
+    pub revision: String,
+    pub at: Option<Timestamp>,
     pub why: String,
 }
 
@@ -148,6 +164,13 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         Ok(health) => Some(TargetsView { healthy: health.healthy, registered: health.registered }),
         Err(error) => not_observed(error, &mut trouble),
     };
+    let cluster_hold = match observed.cluster_tags {
+        Ok(tags) => hold(tags),
+        Err(why) => {
+            trouble.push(why.to_owned());
+            None
+        }
+    };
     ServiceView {
         cluster: service.name.cluster.clone(),
         service: service.name.service.clone(),
@@ -164,8 +187,10 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         rollout: rollout(service),
         tracks,
         rejected: rejected(service),
+        passed_over: passed_over(service),
         diverged: observed.definition.as_ref().ok().and_then(|definition| diverged(service, definition)),
-        hold: hold(service),
+        hold: hold(&service.tags),
+        cluster_hold,
         overlap,
         targets,
         capacity: capacity(service, observed.scalable_target),
@@ -183,8 +208,8 @@ fn diverged(service: &Service, definition: &TaskDefinition) -> Option<DivergedVi
     Some(DivergedView { revision, registered_by: by, registered_at: definition.registered_at() })
 }
 
-fn hold(service: &Service) -> Option<HoldView> {
-    match hold::standing(&service.tags, None) {
+fn hold(tags: &Tags) -> Option<HoldView> {
+    match hold::standing(tags, None) {
         Standing::Free => None,
         Standing::Unreadable(reason) => Some(HoldView { until: None, by: None, reason }),
         Standing::Held(Hold { until, by, reason }) | Standing::Expired(Hold { until, by, reason }) => {
@@ -227,11 +252,28 @@ fn rollout(service: &Service) -> Option<RolloutView> {
 }
 
 fn rejected(service: &Service) -> Vec<RejectedView> {
-    let with_reason = |digest: Digest| RejectedView {
-        why: policy::rejection(&service.tags, &digest).unwrap_or_default().to_owned(),
-        digest,
+    let with_reason = |digest: Digest| {
+        let (at, why) = at_and_why(policy::rejection(&service.tags, &digest).unwrap_or_default());
+        RejectedView { digest, at, why }
     };
-    policy::rejections(&service.tags).map(with_reason).collect()
+    let mut rejected: Vec<_> = policy::rejections(&service.tags).map(with_reason).collect();
+    rejected.sort_by_key(|it| std::cmp::Reverse(it.at));
+    rejected
+}
+
+fn passed_over(service: &Service) -> Option<PassedOverView> {
+    let (revision, words) = service.tags.get(policy::PASSED_OVER)?.split_once(' ')?;
+    let (at, why) = at_and_why(words);
+    Some(PassedOverView { revision: revision.to_owned(), at, why })
+}
+
+/// As Pushboat writes it into a tag: when, and why.
+fn at_and_why(value: &str) -> (Option<Timestamp>, String) {
+    let told = value.split_once(' ').and_then(|(at, why)| Some((at.parse().ok()?, why)));
+    match told {
+        Some((at, why)) => (Some(at), why.to_owned()),
+        None => (None, value.to_owned()),
+    }
 }
 
 fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) -> Capacity {

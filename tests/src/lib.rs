@@ -16,8 +16,9 @@
 //! | `simulate` (here in `src`, and a binary) | the control code over a simulated AWS, with everything going wrong by a seed |
 //! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, bad input, nothing left behind |
 //!
-//! `schema` holds JSON against the part of JSON Schema that is used here.
+//! `client` signs requests of the HTTP API. `schema` holds JSON against the part of JSON Schema that is used here.
 
+pub mod client;
 pub mod inbox;
 pub mod layout;
 pub mod schema;

@@ -6,6 +6,8 @@ use pushboat_local::hub::Hub;
 use pushboat_local::place::{Deployed, Endpoints, Place, PlaceSettings};
 use pushboat_local::wire::{Fault, FaultKind};
 use pushboat_local::world::Settings;
+use pushboat_local::world::ecs::CreateService;
+use serde_json::json;
 use tempfile::TempDir;
 
 /// A place, without functions unless the test brings some.
@@ -66,6 +68,33 @@ impl Stand {
     }
 }
 
+/// A cluster with one service for each of these, by name and tags.
+#[allow(clippy::expect_used, reason = "a test without its services can only fail")]
+pub fn create(stand: &Stand, cluster: &str, services: &[(&str, &[(&str, &str)])]) {
+    stand.hub.with(|world| world.create_cluster(cluster, Default::default())).expect("a cluster");
+    for (name, tags) in services {
+        let image =
+            format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/game-2048@sha256:{}", "a".repeat(64));
+        let secret = json!([{"name": "PASSWORD", "value": "hunter2"}]);
+        let container = json!({"name": "game", "image": image, "environment": secret});
+        let document =
+            [("family".to_owned(), json!(name)), ("containerDefinitions".to_owned(), json!([container]))];
+        let request = CreateService {
+            cluster: Some(cluster.into()),
+            name: (*name).into(),
+            task_definition: (*name).into(),
+            tags: tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            ..Default::default()
+        };
+        stand.hub.with(|world| {
+            world
+                .register_task_definition(document.into_iter().collect(), Default::default(), "test")
+                .expect("a revision");
+            world.create_service(request).expect("a service");
+        });
+    }
+}
+
 /// What a function is told by its environment.
 pub fn environment(endpoints: &Endpoints, clusters: &str) -> Vec<(String, String)> {
     let pairs = [
@@ -73,6 +102,7 @@ pub fn environment(endpoints: &Endpoints, clusters: &str) -> Vec<(String, String
         ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
         ("PUSHBOAT_CLUSTERS", clusters.to_owned()),
+        ("PUSHBOAT_REPOSITORIES", "game-2048".to_owned()),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }

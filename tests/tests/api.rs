@@ -1,50 +1,28 @@
-//! The `api` function against the stand-in: what it shows of real services, and how it says that AWS is in trouble.
+//! The `api` function against the stand-in: what it shows of real services, what it does to them on whose word, and how
+//! it says that AWS is in trouble.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use pushboat::Timestamp;
+use pushboat::control::Scope;
 use pushboat::model::ServiceName;
 use pushboat::overview::Bounds;
 use pushboat_aws::Aws;
 use pushboat_local::wire::FaultKind;
-use pushboat_local::world::ecs::CreateService;
 use pushboat_tests::inbox::Inbox;
-use pushboat_tests::wire::{Stand, aws_at};
+use pushboat_tests::wire::{Stand, aws_at, create};
 use serde_json::{Value, json};
-
-const URI: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/game-2048";
 
 fn request() -> Value {
     serde_json::from_str(include_str!("../../events/api/services.json")).unwrap()
 }
 
-/// A cluster with one service for each of these, by name and tags.
-fn create(stand: &Stand, cluster: &str, services: &[(&str, &[(&str, &str)])]) {
-    stand.hub.with(|world| world.create_cluster(cluster, Default::default())).unwrap();
-    for (name, tags) in services {
-        let image = format!("{URI}@sha256:{}", "a".repeat(64));
-        let secret = json!([{"name": "PASSWORD", "value": "hunter2"}]);
-        let container = json!({"name": "game", "image": image, "environment": secret});
-        let document = json!({"family": name, "containerDefinitions": [container]});
-        let Value::Object(document) = document else { panic!() };
-        let request = CreateService {
-            cluster: Some(cluster.into()),
-            name: (*name).into(),
-            task_definition: (*name).into(),
-            tags: tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-            ..Default::default()
-        };
-        stand.hub.with(|world| {
-            world.register_task_definition(document, Default::default(), "test").unwrap();
-            world.create_service(request).unwrap();
-        });
-    }
-}
-
 /// Status, headers, body and log line.
 async fn ask(aws: &Aws, clusters: &[&str], payload: &Value) -> (u64, Value, Value, Value) {
     let clusters: Vec<String> = clusters.iter().map(|name| name.to_string()).collect();
+    let scope = Scope { clusters, repositories: vec!["game-2048".to_owned()] };
     let mut log = Value::Null;
-    let answer = pushboat_api::answer(aws, &clusters, payload, &mut |line| log = line).await;
+    let answer = pushboat_api::answer(aws, &scope, payload, &mut |line| log = line).await;
     assert!(!format!("{answer}{log}").contains("hunter2"), "{answer}");
     let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     (answer["statusCode"].as_u64().unwrap(), answer["headers"].clone(), body, log)
@@ -74,7 +52,7 @@ async fn every_service_that_was_handed_over_is_shown() {
     assert_eq!((&web["task_definition"], &web["rollout"]["state"]), (&json!("web:1"), &json!("COMPLETED")));
     assert_eq!(
         web["rejected"][0],
-        json!({"digest": format!("sha256:{}", "b".repeat(64)), "why": "tasks failed"})
+        json!({"digest": format!("sha256:{}", "b".repeat(64)), "at": null, "why": "tasks failed"})
     );
     assert_eq!((&web["targets"], &web["trouble"]), (&Value::Null, &json!([])));
     assert!(services[0]["trouble"][0].as_str().unwrap().contains("not <repository>:<rule>"), "{body}");
@@ -135,6 +113,85 @@ async fn aws_in_trouble_is_a_problem_that_says_whether_to_ask_again() {
     assert_eq!((refused.0, &refused.2["type"]), (502, &json!("/problems/aws-refused")), "{}", refused.2);
     let missing = ask(&stand.aws(), &["gone"], &request()).await;
     assert_eq!((missing.0, &missing.2["type"]), (502, &json!("/problems/aws-not-found")), "{}", missing.2);
+    stand.stop().await;
+}
+
+fn payload(name: &str) -> Value {
+    let path = format!("{}/../events/api/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The tags of the one service that `world` has.
+fn tags(stand: &Stand) -> std::collections::BTreeMap<String, String> {
+    stand.hub.with(|world| world.ecs.services[0].tags.clone())
+}
+
+const ADA: &str = "arn:aws:sts::123456789012:assumed-role/operator/ada";
+
+#[tokio::test]
+async fn what_is_asked_for_is_done_in_the_name_of_who_asks() {
+    let stand = Stand::start().await;
+    let track: &[(&str, &str)] = &[("pushboat:track:game", "game-2048:live")];
+    create(&stand, "pushboat", &[("game-2048", track)]);
+    let aws = stand.aws();
+    let (status, _, body, log) = ask(&aws, &["pushboat"], &payload("hold")).await;
+    assert_eq!((status, &body["decisions"][0]["decision"]), (200, &json!("held")), "{body}");
+    assert_eq!(body["decisions"][0]["hint"], format!("request of {ADA} about pushboat/game-2048"));
+    assert_eq!((&log["caller"], &log["status"]), (&json!(ADA), &json!(200)));
+    let hold = tags(&stand)["pushboat:hold"].clone();
+    let (until, rest) = hold.split_once(' ').unwrap();
+    assert_eq!(rest, format!("{ADA} big sale"));
+    let ahead = until.parse::<Timestamp>().unwrap().duration_since(Timestamp::now());
+    assert!((7_000..=7_200).contains(&ahead.as_secs()), "{hold}");
+
+    // For all of the cluster, and shown with the service.
+    let (status, _, body, _) = ask(&aws, &["pushboat"], &payload("cluster-hold")).await;
+    assert_eq!((status, &body["decisions"][0]["decision"]), (200, &json!("held")), "{body}");
+    assert_eq!(body["decisions"][0]["hint"], format!("request of {ADA} about the cluster pushboat"));
+    let (_, _, shown, _) = ask(&aws, &["pushboat"], &request()).await;
+    let service = &shown["services"][0];
+    let cluster_hold = json!({"until": null, "by": ADA, "reason": "moving house"});
+    assert_eq!((&service["hold"]["reason"], &service["cluster_hold"]), (&json!("big sale"), &cluster_hold));
+
+    for lifted in ["cluster-unhold", "unhold"] {
+        let (status, _, body, _) = ask(&aws, &["pushboat"], &payload(lifted)).await;
+        assert_eq!((status, &body["decisions"][0]["decision"]), (200, &json!("lifted")), "{body}");
+        // Again: there is nothing to lift.
+        let (status, _, body, _) = ask(&aws, &["pushboat"], &payload(lifted)).await;
+        assert_eq!((status, &body["decisions"][0]["decision"]), (200, &json!("kept")), "{body}");
+    }
+    assert!(!tags(&stand).contains_key("pushboat:hold"));
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_in_trouble_says_why_and_changes_nothing() {
+    let stand = Stand::start().await;
+    let track: &[(&str, &str)] = &[("pushboat:track:game", "game-2048:live")];
+    create(&stand, "pushboat", &[("game-2048", track)]);
+    let (aws, before) = (stand.aws(), tags(&stand));
+    stand.trouble("ecs", "TagResource", 9, FaultKind::Throttle);
+    let (status, headers, body, _) = ask(&aws, &["pushboat"], &payload("hold")).await;
+    assert_eq!((status, &headers["retry-after"]), (503, &json!("5")), "{body}");
+    assert_eq!(
+        (&body["type"], &body["service"]),
+        (&json!("/problems/aws-throttled"), &json!("pushboat/game-2048"))
+    );
+    stand.trouble("ecs", "TagResource", 0, FaultKind::Throttle);
+
+    let (status, headers, body, _) = ask(&aws, &["pushboat"], &payload("rollback")).await;
+    assert_eq!((status, &headers["content-type"]), (409, &json!("application/problem+json")), "{body}");
+    assert!(body["detail"].as_str().unwrap().contains("nothing to go back to"), "{body}");
+    // What was sent is not in the log.
+    let (_, _, body, log) = ask(&aws, &["pushboat"], &payload("hold-unknown-member")).await;
+    assert!(body["detail"].as_str().unwrap().contains("dry_run"), "{body}");
+    assert!(!log.to_string().contains("dry_run"), "{log}");
+
+    for (name, refused) in [("hold-no-authorizer", 401), ("hold-lambda-authorizer", 403)] {
+        let (status, _, body, _) = ask(&aws, &["pushboat"], &payload(name)).await;
+        assert_eq!((status, &body["status"]), (refused, &json!(refused)), "{body}");
+    }
+    assert_eq!(tags(&stand), before);
     stand.stop().await;
 }
 

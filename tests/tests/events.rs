@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use pushboat::control::Scope;
 use pushboat_aws::{Home, Translate, pushed_or_deployed, scheduled};
 use pushboat_live_image::{Kind, Request};
-use pushboat_tests::wire::Stand;
+use pushboat_tests::wire::{Stand, create};
 use serde_json::Value;
 
 const DEPLOY: &[(&str, &str)] = &[
@@ -100,6 +101,46 @@ const API: &[(&str, &str)] = &[
     ("list", "400 application/problem+json /problems/not-a-request"),
 ];
 
+/// Calls that change something, in this order, of a service that has run one image only.
+const ASKS: &[(&str, &str)] = &[
+    ("rollback", "409 application/problem+json /problems/refused"),
+    ("rollback-to-a-digest", "409 application/problem+json /problems/refused"),
+    ("rollback-to-nonsense", "400 application/problem+json /problems/bad-body"),
+    ("rollback-dry-run-in-the-query", "400 application/problem+json /problems/bad-query"),
+    ("rollback-no-authorizer", "401 application/problem+json /problems/unauthenticated"),
+    ("release", "200 application/json decided: kept"),
+    ("release-no-body", "400 application/problem+json /problems/bad-body"),
+    ("resume", "200 application/json decided: lifted"),
+    ("continue", "409 application/problem+json /problems/refused"),
+    ("continue-a-hook", "409 application/problem+json /problems/refused"),
+    ("hold", "200 application/json decided: held"),
+    ("hold-base64", "200 application/json decided: held"),
+    ("hold-not-base64", "400 application/problem+json /problems/bad-body"),
+    ("hold-until", "200 application/json decided: held"),
+    ("hold-until-yesterday", "400 application/problem+json /problems/bad-body"),
+    ("hold-no-reason", "400 application/problem+json /problems/bad-body"),
+    ("hold-reason-of-no-letters", "400 application/problem+json /problems/bad-body"),
+    ("hold-reason-too-long", "400 application/problem+json /problems/bad-body"),
+    ("hold-for-ever-and-a-day", "400 application/problem+json /problems/bad-body"),
+    ("hold-unknown-member", "400 application/problem+json /problems/bad-body"),
+    ("hold-bad-json", "400 application/problem+json /problems/bad-body"),
+    ("hold-list", "400 application/problem+json /problems/bad-body"),
+    ("hold-null", "400 application/problem+json /problems/bad-body"),
+    ("hold-form", "415 application/problem+json /problems/not-json"),
+    ("hold-no-content-type", "415 application/problem+json /problems/not-json"),
+    ("hold-long-body", "413 application/problem+json /problems/body-too-long"),
+    ("hold-no-authorizer", "401 application/problem+json /problems/unauthenticated"),
+    ("hold-lambda-authorizer", "403 application/problem+json /problems/nameless-caller"),
+    ("hold-of-other-cluster", "404 application/problem+json /problems/no-such-cluster"),
+    ("hold-of-nobody", "404 application/problem+json /problems/no-such-service"),
+    ("hold-of-no-name", "404 application/problem+json /problems/not-found"),
+    ("hold-put", "405 application/problem+json /problems/method-not-allowed, allow POST, DELETE"),
+    ("unhold", "200 application/json decided: lifted"),
+    ("cluster-hold", "200 application/json decided: held"),
+    ("cluster-hold-of-other-cluster", "404 application/problem+json /problems/no-such-cluster"),
+    ("cluster-unhold", "200 application/json decided: lifted"),
+];
+
 fn folder(function: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events").join(function)
 }
@@ -160,12 +201,16 @@ fn live_image_reads_each_of_its_requests_as_the_table_says() {
 
 #[tokio::test]
 async fn api_answers_each_of_its_requests_as_the_table_says() {
-    let stand = Stand::start().await;
-    stand.hub.with(|world| world.create_cluster("pushboat", Default::default())).unwrap();
-    let (aws, clusters) = (stand.aws(), ["pushboat".to_owned()]);
-    for (name, expected, payload) in payloads("api", API) {
+    // Whoever only reads finds nothing to read.
+    let (empty, stand) = (Stand::start().await, Stand::start().await);
+    create(&empty, "pushboat", &[]);
+    create(&stand, "pushboat", &[("game-2048", &[("pushboat:track:game", "game-2048:live")])]);
+    let scope = Scope { clusters: vec!["pushboat".to_owned()], repositories: vec!["game-2048".to_owned()] };
+    for (name, expected, payload) in payloads("api", &[API, ASKS].concat()) {
+        let changes = ASKS.iter().any(|(asks, _)| *asks == name);
+        let aws = if changes { stand.aws() } else { empty.aws() };
         let mut log = Vec::new();
-        let answer = pushboat_api::answer(&aws, &clusters, &payload, &mut |line| log.push(line)).await;
+        let answer = pushboat_api::answer(&aws, &scope, &payload, &mut |line| log.push(line)).await;
         let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let body = match (text("/body"), serde_json::from_str::<Value>(text("/body"))) {
             ("", _) => "<nothing>".to_owned(),
@@ -174,14 +219,22 @@ async fn api_answers_each_of_its_requests_as_the_table_says() {
                 let (kind, allow) = (problem["type"].as_str().unwrap(), text("/headers/allow"));
                 if allow.is_empty() { kind.to_owned() } else { format!("{kind}, allow {allow}") }
             }
+            (_, Ok(body)) if body.get("decisions").is_some() => {
+                format!("decided: {}", body["decisions"][0]["decision"].as_str().unwrap())
+            }
             (body, _) => body.to_owned(),
         };
         let said = format!("{} {} {body}", answer["statusCode"], text("/headers/content-type"));
         assert!(said.starts_with(expected), "api/{name}: {said}");
-        assert_eq!(log.len(), 1, "one line for each request");
-        assert_eq!(log[0]["status"], answer["statusCode"]);
-        assert!(!log[0].to_string().contains("Signature"), "no header in the log: {}", log[0]);
+        let (line, decisions) = log.split_last().unwrap();
+        assert_eq!(line["status"], answer["statusCode"]);
+        assert!(
+            decisions.iter().all(|line| line.get("decision").is_some()),
+            "one line for each request: {log:?}"
+        );
+        assert!(!format!("{log:?}").contains("Signature"), "no header in the log: {log:?}");
     }
+    empty.stop().await;
     stand.stop().await;
 }
 

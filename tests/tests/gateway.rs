@@ -3,22 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::{Duration, SystemTime};
-
-use aws_sdk_ecs::config::Credentials;
-use aws_sigv4::http_request::{
-    SignableBody, SignableRequest, SignatureLocation, SigningParams, SigningSettings, sign,
-};
-use aws_sigv4::sign::v4;
-use http_body_util::{BodyExt, Full};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use aws_sigv4::http_request::SignatureLocation;
 use lambda_runtime::{LambdaEvent, service_fn};
 use pushboat_local::gateway::{Api, Authorizer, Route};
 use pushboat_local::lambda::Function;
 use pushboat_local::place::Deployed;
+use pushboat_tests::client::{request, send, signed};
 use pushboat_tests::wire::{KEY, SECRET, Stand};
 use pushboat_tests::{Wishes, place};
 use serde_json::{Value, json};
@@ -45,56 +35,6 @@ async fn stand() -> Stand {
     };
     let api = Api { routes: vec![route], ..Api::new("test") };
     Stand::start_with(|_| Deployed { functions: vec![function], api, ..Deployed::default() }).await
-}
-
-/// How the SDK signs: in headers, or in the query of a link that is good for a minute.
-fn settings(location: SignatureLocation) -> SigningSettings {
-    let mut settings = SigningSettings::default();
-    settings.signature_location = location;
-    settings.expires_in = (location == SignatureLocation::QueryParams).then_some(Duration::from_secs(60));
-    settings
-}
-
-fn signed(
-    request: Request<Full<Bytes>>,
-    body: &[u8],
-    (key, secret): (&str, &str),
-    location: SignatureLocation,
-) -> Request<Full<Bytes>> {
-    let identity = Credentials::new(key, secret, None, None, "test").into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region("eu-central-1")
-        .name("execute-api")
-        .time(SystemTime::now())
-        .settings(settings(location))
-        .build()
-        .unwrap();
-    let mut request = request;
-    let uri = request.uri().to_string();
-    let headers: Vec<(String, String)> = request
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect();
-    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let signable =
-        SignableRequest::new(request.method().as_str(), uri, headers, SignableBody::Bytes(body)).unwrap();
-    let (instructions, _) = sign(signable, &SigningParams::V4(params)).unwrap().into_parts();
-    instructions.apply_to_request_http1x(&mut request);
-    request
-}
-
-fn request(method: &str, url: &str, body: &[u8]) -> Request<Full<Bytes>> {
-    let request = Request::builder().method(method).uri(url).header("content-type", "application/json");
-    request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()
-}
-
-async fn send(request: Request<Full<Bytes>>) -> (u16, Value) {
-    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, serde_json::from_slice(&body).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,13 +74,17 @@ async fn nothing_of_the_stack_is_told_to_strangers() {
         assert_eq!(send(request("GET", &url, b"")).await.0, 403, "{path}");
         assert_eq!(send(request("POST", &url, b"{}")).await.0, 404, "{path} is only read");
     }
+    let hold = format!("{}/services/pushboat/game-2048/hold", local.addresses.api);
+    for method in ["POST", "DELETE"] {
+        assert_eq!(send(request(method, &hold, b"{}")).await.0, 403, "{method}");
+    }
     assert_eq!(local.place.lambda().invocations().len(), before);
     let (_, seen) = send(request("GET", &format!("{}requests", local.addresses.control), b"")).await;
     let seen: Vec<(&Value, &Value)> =
         seen.as_array().unwrap().iter().map(|it| (&it["routeKey"], &it["status"])).collect();
     let (health, services) = (json!("GET /health"), json!("GET /services"));
     assert_eq!(
-        seen,
+        seen[..4],
         [
             (&health, &json!(403)),
             (&Value::Null, &json!(404)),

@@ -113,13 +113,10 @@ pub fn rules(choices: &Choices, settings: &Settings) -> Result<Vec<Rule>> {
 
 /// The HTTP API: every route needs a signature.
 pub fn api() -> Api {
-    let route = |route_key: &str| Route {
-        route_key: route_key.to_owned(),
-        function: "api".to_owned(),
-        authorizer: Authorizer::Iam,
-    };
+    let route =
+        |route_key: String| Route { route_key, function: "api".to_owned(), authorizer: Authorizer::Iam };
     Api {
-        routes: vec![route("GET /health"), route("GET /services")],
+        routes: pushboat_api::route_keys().map(route).collect(),
         throttle: Throttle { burst: 20, rate: 10.0 },
         ..Api::new("pushboat")
     }

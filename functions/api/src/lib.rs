@@ -6,11 +6,15 @@
 //! | `request` | the payload as a request, and who sent it |
 //! | `route` | the table of method and path, and the way of one request |
 //! | `services` | `GET /services` |
+//! | `asks` | every call that changes something |
+//! | `body` | the body as JSON |
 //! | `response` | what goes back, and as what |
 //! | `problem` | errors as problem documents (RFC 9457) |
 //!
-//! Nothing a caller can send ends in a 500, and no header reaches the log.
+//! Nothing a caller can send ends in a 500. No header and no body reaches the log.
 
+mod asks;
+mod body;
 mod problem;
 mod request;
 mod response;
@@ -24,7 +28,8 @@ use pushboat::control::Scope;
 use pushboat_aws::{Aws, Settings};
 use serde_json::{Value, json};
 
-pub use request::Request;
+pub use request::{Caller, Request};
+pub use route::route_keys;
 
 /// Serves invocations until Lambda ends the process.
 pub fn main() -> Result<(), Error> {
@@ -32,23 +37,24 @@ pub fn main() -> Result<(), Error> {
 }
 
 async fn serve() -> Result<(), Error> {
-    let clusters = Settings::clusters_from_env()?;
+    let Settings { scope } = Settings::from_env()?;
     let aws = Aws::from_env().await;
-    aws.warm_up(&Scope { clusters: clusters.clone(), repositories: Vec::new() }).await;
-    let (aws, clusters) = (&aws, clusters.as_slice());
+    // Most calls only read, and ask nothing of the registry.
+    aws.warm_up(&Scope { repositories: Vec::new(), ..scope.clone() }).await;
+    let (aws, scope) = (&aws, &scope);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let request_id = event.context.request_id.clone();
         let mut log = |line: Value| pushboat_aws::print(line, &request_id);
-        Ok::<_, Error>(answer(aws, clusters, &event.payload, &mut log).await)
+        Ok::<_, Error>(answer(aws, scope, &event.payload, &mut log).await)
     }))
     .await
 }
 
-/// One request answered, as API Gateway takes it, and one line for the log.
-pub async fn answer(aws: &Aws, clusters: &[String], payload: &Value, log: &mut impl FnMut(Value)) -> Value {
+/// One request answered, as API Gateway takes it, and one line for the log, after those of what was decided.
+pub async fn answer(aws: &Aws, scope: &Scope, payload: &Value, log: &mut impl FnMut(Value)) -> Value {
     let begun = Instant::now();
     let request = Request::read(payload);
-    let response = route::respond(aws, clusters, request.as_ref()).await;
+    let response = route::respond(aws, scope, request.as_ref(), log).await;
     let mut line = json!({
         "status": response.status,
         "ms": u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -56,7 +62,7 @@ pub async fn answer(aws: &Aws, clusters: &[String], payload: &Value, log: &mut i
     if let Some(request) = &request {
         line["method"] = Value::from(request.method.as_str());
         line["path"] = Value::from(request.short_path());
-        line["caller"] = json!(request.caller);
+        line["caller"] = json!(request.caller.as_ref().map(Caller::as_str));
         line["api_request_id"] = json!(request.id);
     }
     if let Some(problem) = &response.problem {
@@ -106,22 +112,31 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_is_sent_is_a_server_error(
-            method in member(&["GET", "HEAD", "POST", "OPTIONS", ""]),
-            path in member(&["/health", "/services", "/", "", "/prod/services", "//"]),
-            query in member(&["", "cluster=demo", "cluster=%", "&=&"]),
+            method in member(&["GET", "HEAD", "POST", "DELETE", "OPTIONS", ""]),
+            path in member(&[
+                "/health", "/services", "/", "", "/prod/services", "//", "/services/a/b/hold", "/services/a/b/rollback",
+                "/services/a/b/release", "/services/a/b/resume", "/services/a/b/continue", "/clusters/a/hold",
+            ]),
+            query in member(&["", "", "cluster=demo", "cluster=%", "&=&"]),
+            content_type in member(&["application/json"]),
+            body in member(&["", "{}", r#"{"reason": "x", "for": "2h"}"#, r#"{"to": "a:1"}"#, r#"{"digest": "x"}"#]),
+            is_base64 in prop_oneof![any::<bool>().prop_map(Value::from), oddity()],
             stage in member(&["$default", "prod", ""]),
             authorizer in oddity(),
         ) {
             let context = json!({"http": {"method": method}, "stage": stage, "authorizer": authorizer});
-            let payload = json!({"rawPath": path, "rawQueryString": query, "requestContext": context});
+            let payload = json!({
+                "rawPath": path, "rawQueryString": query, "requestContext": context, "body": body,
+                "headers": {"content-type": content_type}, "isBase64Encoded": is_base64,
+            });
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             // Without clusters, AWS is not asked.
             let mut lines = 0;
             let answer = runtime.block_on(async {
-                answer(&Aws::from_env().await, &[], &payload, &mut |_| lines += 1).await
+                answer(&Aws::from_env().await, &Scope::default(), &payload, &mut |_| lines += 1).await
             });
             let status = answer["statusCode"].as_u64().unwrap();
-            prop_assert!([200, 400, 401, 404, 405].contains(&status), "{answer}");
+            prop_assert!([200, 400, 401, 403, 404, 405, 413, 415].contains(&status), "{answer}");
             prop_assert_eq!(lines, 1);
             let named = Request::read(&payload).and_then(|request| request.caller).is_some();
             let shown = answer["body"].as_str().unwrap().contains("services");

@@ -1,6 +1,8 @@
 //! Errors as problem documents (RFC 9457). A type, once given out, keeps its meaning: callers compare it.
 
 use pushboat::cloud::{CloudError, Trouble};
+use pushboat::control::Undone;
+use pushboat::model::ServiceName;
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -13,12 +15,29 @@ pub(crate) enum Problem {
     NotARequest,
     #[error("the request came without an identity; this route must have an authorizer")]
     Unauthenticated,
+    #[error(
+        "the authorizer ({0}) let somebody through without saying who, and what is changed here is signed"
+    )]
+    Nameless(&'static str),
     #[error("there is nothing at {path}")]
     NotFound { path: String },
     #[error("{path} takes {allow}, not {method}")]
     MethodNotAllowed { method: String, path: String, allow: String },
     #[error("{0}")]
     BadQuery(String),
+    #[error("send the body as JSON, with the header content-type: application/json")]
+    NotJson,
+    #[error("the body has more than {at_most} bytes")]
+    TooLong { at_most: usize },
+    /// May repeat what was sent, so the log does not have it.
+    #[error("{0}")]
+    BadBody(String),
+    #[error("the cluster '{0}' is not one of this installation; GET /services shows those that are")]
+    NoCluster(String),
+    #[error("there is no service {0} that has been handed to Pushboat; GET /services shows those that have")]
+    NoService(ServiceName),
+    #[error("{0}")]
+    Refused(String),
     #[error(transparent)]
     Cloud(#[from] CloudError),
     #[error("AWS did not answer in time")]
@@ -28,10 +47,14 @@ pub(crate) enum Problem {
 impl Problem {
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Problem::NotARequest | Problem::BadQuery(_) => 400,
+            Problem::NotARequest | Problem::BadQuery(_) | Problem::BadBody(_) => 400,
             Problem::Unauthenticated => 401,
-            Problem::NotFound { .. } => 404,
+            Problem::Nameless(_) => 403,
+            Problem::NotFound { .. } | Problem::NoCluster(_) | Problem::NoService(_) => 404,
             Problem::MethodNotAllowed { .. } => 405,
+            Problem::Refused(_) => 409,
+            Problem::TooLong { .. } => 413,
+            Problem::NotJson => 415,
             Problem::Cloud(error) if !error.retry_helps() => 502,
             Problem::Cloud(_) | Problem::TooSlow => 503,
         }
@@ -41,9 +64,16 @@ impl Problem {
         match self {
             Problem::NotARequest => ("not-a-request", "Not a request"),
             Problem::Unauthenticated => ("unauthenticated", "No identity"),
+            Problem::Nameless(_) => ("nameless-caller", "An identity without a name"),
             Problem::NotFound { .. } => ("not-found", "Not found"),
             Problem::MethodNotAllowed { .. } => ("method-not-allowed", "Method not allowed"),
             Problem::BadQuery(_) => ("bad-query", "Bad query"),
+            Problem::NotJson => ("not-json", "Not JSON"),
+            Problem::TooLong { .. } => ("body-too-long", "Body too long"),
+            Problem::BadBody(_) => ("bad-body", "Bad body"),
+            Problem::NoCluster(_) => ("no-such-cluster", "No such cluster"),
+            Problem::NoService(_) => ("no-such-service", "No such service"),
+            Problem::Refused(_) => ("refused", "Not possible as things are"),
             Problem::Cloud(error) => match error.trouble {
                 Trouble::Throttled => ("aws-throttled", "AWS asks for fewer requests"),
                 Trouble::Unavailable => ("aws-unavailable", "AWS is not available"),
@@ -59,8 +89,17 @@ impl Problem {
         match self {
             Problem::Unauthenticated => Some(("www-authenticate", "AWS4-HMAC-SHA256".to_owned())),
             Problem::MethodNotAllowed { allow, .. } => Some(("allow", allow.clone())),
+            Problem::NotJson => Some(("accept", "application/json".to_owned())),
             _ if self.status() == 503 => Some(("retry-after", RETRY_AFTER_SECONDS.to_string())),
             _ => None,
+        }
+    }
+
+    /// For the log, which has nothing of a body.
+    pub(crate) fn logged(&self) -> String {
+        match self {
+            Problem::BadBody(_) => "the body is not what the call takes".to_owned(),
+            other => other.to_string(),
         }
     }
 
@@ -72,5 +111,17 @@ impl Problem {
             "status": self.status(),
             "detail": self.to_string(),
         })
+    }
+}
+
+impl From<Undone> for Problem {
+    fn from(undone: Undone) -> Problem {
+        match undone {
+            Undone::NotAllowed(cluster) => Problem::NoCluster(cluster),
+            Undone::NoService(service) => Problem::NoService(service),
+            Undone::Refused(reason) => Problem::Refused(reason),
+            Undone::NotAHold(why) => Problem::BadBody(why.to_string()),
+            Undone::Cloud(error) => Problem::Cloud(error),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The payload as a request, and who sent it.
 //!
 //! It is read member by member from the JSON, because `ApiGatewayV2httpRequest` refuses a payload whole for one
-//! member that is null or of another kind, and that would be a 500. Headers and body are not looked at.
+//! member that is null or of another kind, and that would be a 500. Of the headers, only `content-type` is looked at;
+//! what the body says is `body`'s.
 
 use serde_json::Value;
 
@@ -15,10 +16,30 @@ pub struct Request {
     pub path: String,
     /// As it was sent: percent-encoded.
     pub query: String,
+    pub content_type: Option<String>,
+    /// As it was sent; empty where there is none.
+    pub body: String,
+    pub body_is_base64: bool,
     /// Whom API Gateway's authorizer let through; `None` on a route without one.
-    pub caller: Option<String>,
+    pub caller: Option<Caller>,
     /// API Gateway's id, which the caller is told as well.
     pub id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    Named(String),
+    /// Somebody was let through, and this kind of authorizer did not say who.
+    Nameless(&'static str),
+}
+
+impl Caller {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Caller::Named(name) => name,
+            Caller::Nameless(kind) => kind,
+        }
+    }
 }
 
 impl Request {
@@ -31,6 +52,9 @@ impl Request {
             method: method.to_ascii_uppercase(),
             path: without_stage(path, text("/requestContext/stage").unwrap_or("$default")).to_owned(),
             query: text("/rawQueryString").unwrap_or_default().to_owned(),
+            content_type: text("/headers/content-type").map(str::to_owned),
+            body: text("/body").unwrap_or_default().to_owned(),
+            body_is_base64: payload.get("isBase64Encoded") == Some(&Value::Bool(true)),
             caller: caller(payload.pointer("/requestContext/authorizer")),
             id: text("/requestContext/requestId").map(str::to_owned),
         })
@@ -40,6 +64,11 @@ impl Request {
     pub fn short_path(&self) -> String {
         self.path.chars().take(SHORT).collect()
     }
+}
+
+/// A presigned link carries its signature in the query, as `X-Amz-…`; whatever else is there is a parameter.
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = &str> {
+    query.split('&').filter(|parameter| !parameter.is_empty() && !parameter.starts_with("X-Amz-"))
 }
 
 /// The path of a stage with a name begins with that name.
@@ -53,23 +82,23 @@ fn without_stage<'a>(path: &'a str, stage: &str) -> &'a str {
 }
 
 /// Each kind of authorizer says it in its own way. A Lambda authorizer need not say who it let through.
-fn caller(authorizer: Option<&Value>) -> Option<String> {
+fn caller(authorizer: Option<&Value>) -> Option<Caller> {
     let authorizer = authorizer?.as_object()?;
     let text = |pointer: &str| {
         let (kind, rest) = pointer.split_once('/')?;
         authorizer.get(kind)?.pointer(&format!("/{rest}"))?.as_str().filter(|text| !text.is_empty())
     };
     if let Some(arn) = text("iam/userArn") {
-        return Some(arn.to_owned());
+        return Some(Caller::Named(arn.to_owned()));
     }
     if let Some(subject) = text("jwt/claims/sub") {
-        return Some(format!("jwt:{subject}"));
+        return Some(Caller::Named(format!("jwt:{subject}")));
     }
     // A token of a machine may have no subject; its claims are there all the same.
     if authorizer.get("jwt").and_then(|jwt| jwt.get("claims")).is_some_and(Value::is_object) {
-        return Some("jwt".to_owned());
+        return Some(Caller::Nameless("jwt"));
     }
-    authorizer.contains_key("lambda").then(|| "lambda".to_owned())
+    authorizer.contains_key("lambda").then_some(Caller::Nameless("lambda"))
 }
 
 #[cfg(test)]
@@ -80,20 +109,18 @@ mod tests {
 
     use super::*;
 
-    fn with(authorizer: Value) -> Option<String> {
+    fn with(authorizer: Value) -> Option<Caller> {
         caller(Some(&authorizer))
     }
 
     #[test]
     fn a_caller_is_whom_the_authorizer_names() {
         let arn = "arn:aws:iam::1:user/ada";
-        assert_eq!(with(json!({"iam": {"userArn": arn}})).as_deref(), Some(arn));
-        assert_eq!(
-            with(json!({"jwt": {"claims": {"sub": "ada"}, "scopes": null}})).as_deref(),
-            Some("jwt:ada")
-        );
-        assert_eq!(with(json!({"jwt": {"claims": {"client_id": "x"}}})).as_deref(), Some("jwt"));
-        assert_eq!(with(json!({"lambda": null})).as_deref(), Some("lambda"));
+        let named = |name: &str| Some(Caller::Named(name.to_owned()));
+        assert_eq!(with(json!({"iam": {"userArn": arn}})), named(arn));
+        assert_eq!(with(json!({"jwt": {"claims": {"sub": "ada"}, "scopes": null}})), named("jwt:ada"));
+        assert_eq!(with(json!({"jwt": {"claims": {"client_id": "x"}}})), Some(Caller::Nameless("jwt")));
+        assert_eq!(with(json!({"lambda": null})), Some(Caller::Nameless("lambda")));
     }
 
     #[test]
@@ -133,10 +160,13 @@ mod tests {
             "rawPath": 7,
             "rawQueryString": null,
             "headers": [],
+            "body": {"reason": "x"},
+            "isBase64Encoded": "true",
             "requestContext": {"http": {"method": "get", "path": "/health"}, "requestId": {}, "stage": 1},
         });
         let request = Request::read(&payload).unwrap();
         assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/health"));
         assert_eq!((request.query.as_str(), request.id), ("", None));
+        assert_eq!((request.content_type, request.body.as_str(), request.body_is_base64), (None, "", false));
     }
 }

@@ -15,8 +15,25 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn ok(body: Value) -> Response {
+        Response::with(200, body)
+    }
+
+    /// A deployment was begun or moved, and goes on.
+    pub(crate) fn accepted(body: Value) -> Response {
+        Response::with(202, body)
+    }
+
+    fn with(status: u16, body: Value) -> Response {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Response { status: 200, headers, body, problem: None }
+        Response { status, headers, body, problem: None }
+    }
+
+    /// A problem names the service that the call was about.
+    pub(crate) fn about(mut self, service: &str) -> Response {
+        if self.problem.is_some() {
+            self.body["service"] = Value::from(service);
+        }
+        self
     }
 
     /// `without_body`: HEAD asks for everything but the body.
@@ -38,7 +55,7 @@ impl From<Problem> for Response {
             status: problem.status(),
             headers,
             body: problem.document(),
-            problem: Some(problem.to_string()),
+            problem: Some(problem.logged()),
         }
     }
 }

@@ -4,20 +4,25 @@
 //! cannot be learned of one service is said in that service.
 
 use pushboat::cloud::Cloud;
-use pushboat::model::{Service, ServiceName};
+use pushboat::model::{Service, ServiceName, Tags};
 use pushboat::overview::{Bounds, Observed, is_handed_over, view};
 use pushboat_aws::Aws;
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
+use crate::request::parameters;
 
 /// The only parameter.
 const CLUSTER: &str = "cluster";
 
 pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<Value, Problem> {
-    let mut services = Vec::new();
+    let (mut services, mut tags) = (Vec::new(), Vec::new());
     for cluster in asked_for(clusters, query)? {
+        let before = services.len();
         services.extend(aws.services(cluster).await?.into_iter().filter(is_handed_over));
+        if services.len() > before {
+            tags.push((cluster.as_str(), tags_of(aws, cluster).await));
+        }
     }
     services.sort_by(|one, other| one.name.cmp(&other.name));
     let names: Vec<ServiceName> = services.iter().map(|service| service.name.clone()).collect();
@@ -30,9 +35,23 @@ pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<
             aws.task_definition(&service.task_definition_arn),
             aws.target_health(&service.target_group_arns)
         );
-        views.push(view(service, Observed { definition: &definition, health: &health, scalable_target }));
+        let of_cluster = tags.iter().find(|(cluster, _)| *cluster == service.name.cluster);
+        let cluster_tags = match of_cluster {
+            Some((_, tags)) => tags.as_ref().map_err(String::as_str),
+            None => Err("the cluster's tags were not read"),
+        };
+        let (definition, health) = (&definition, &health);
+        views.push(view(service, Observed { definition, health, cluster_tags, scalable_target }));
     }
     Ok(json!({ "services": views }))
+}
+
+/// Where the hold of a whole cluster stands.
+async fn tags_of(aws: &Aws, cluster: &str) -> Result<Tags, String> {
+    match aws.cluster(cluster).await {
+        Ok(found) => Ok(found.map(|cluster| cluster.tags).unwrap_or_default()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn bounds(targets: &[(ServiceName, Bounds)], service: &Service) -> Option<Bounds> {
@@ -40,11 +59,10 @@ fn bounds(targets: &[(ServiceName, Bounds)], service: &Service) -> Option<Bounds
 }
 
 /// All of the allowed clusters, or the one that the query names. A parameter that means nothing is refused: whoever
-/// sent it would take the answer for a narrower one. A presigned link carries its signature there, as `X-Amz-…`.
+/// sent it would take the answer for a narrower one.
 fn asked_for<'a>(clusters: &'a [String], query: &str) -> Result<&'a [String], Problem> {
     let mut asked = None;
-    let own = |parameter: &&str| !parameter.is_empty() && !parameter.starts_with("X-Amz-");
-    for parameter in query.split('&').filter(own) {
+    for parameter in parameters(query) {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         if key != CLUSTER {
             return Err(Problem::BadQuery(format!("the only query parameter is '{CLUSTER}'")));

@@ -59,7 +59,8 @@ fn refused<T>(operation: &'static str) -> Answer<T> {
 
 fn shown(service: &Service, definition: &Answer<TaskDefinition>, health: &Answer<TargetHealth>) -> Value {
     let scalable_target = Ok(Some(Bounds { min: 2, max: 6 }));
-    json!(view(service, Observed { definition, health, scalable_target }))
+    let tags = Tags::new();
+    json!(view(service, Observed { definition, health, cluster_tags: Ok(&tags), scalable_target }))
 }
 
 fn healthy() -> Answer<TargetHealth> {
@@ -86,10 +87,12 @@ fn a_service_is_shown_with_what_it_runs_and_what_it_must_not() {
             "rollout": {"state": "IN_PROGRESS", "reason": "ECS deployment d in progress."},
             "tracks": [{"container": null, "repository": "game", "rule": "semver/1.4+pre"}],
             "rejected": [{
-                "digest": format!("sha256:{}", hex()), "why": "2026-11-21T08:00:00Z tasks failed",
+                "digest": format!("sha256:{}", hex()), "at": "2026-11-21T08:00:00Z", "why": "tasks failed",
             }],
+            "passed_over": null,
             "diverged": null,
             "hold": null,
+            "cluster_hold": null,
             "overlap": "supersede",
             "targets": {"healthy": 3, "registered": 4},
             "capacity": {
@@ -148,6 +151,42 @@ fn what_people_did_is_shown() {
 }
 
 #[test]
+fn the_newest_failure_comes_first_and_says_why() {
+    let mut failed = service();
+    for (letter, value) in
+        [("c", "2026-11-21T09:00:00Z 2 of 2 tasks ended with exit code 1"), ("d", "long ago")]
+    {
+        failed.tags.insert(format!("pushboat:rejected:{}", letter.repeat(64)), value.into());
+    }
+    failed.tags.insert("pushboat:passed-over".into(), "game:8 2026-11-21T07:00:00Z out of memory".into());
+    let found = shown(&failed, &Ok(definition(&format!("{URI}:main"))), &healthy());
+    let whys: Vec<_> = { found["rejected"].as_array().unwrap().iter() }.map(|it| &it["why"]).collect();
+    assert_eq!(whys, ["2 of 2 tasks ended with exit code 1", "tasks failed", "long ago"]);
+    assert_eq!(found["rejected"][2]["at"], Value::Null);
+    let passed_over = json!({"revision": "game:8", "at": "2026-11-21T07:00:00Z", "why": "out of memory"});
+    assert_eq!(found["passed_over"], passed_over);
+}
+
+#[test]
+fn the_hold_of_the_cluster_is_shown_with_each_of_its_services() {
+    let (definition, health) = (Ok(definition(&format!("{URI}:main"))), healthy());
+    let seen = |cluster_tags| {
+        let scalable_target = Ok(None);
+        let observed = Observed { definition: &definition, health: &health, cluster_tags, scalable_target };
+        json!(view(&service(), observed))
+    };
+    let tags = Tags::from([("pushboat:hold".into(), "- bob moving house".into())]);
+    let found = seen(Ok(&tags));
+    let expected = json!({"until": null, "by": "bob", "reason": "moving house"});
+    assert_eq!((&found["hold"], &found["cluster_hold"]), (&Value::Null, &expected));
+    let found = seen(Err("DescribeClusters for pushboat: no"));
+    assert_eq!(
+        (&found["cluster_hold"], &found["trouble"]),
+        (&Value::Null, &json!(["DescribeClusters for pushboat: no"]))
+    );
+}
+
+#[test]
 fn what_keeps_pushboat_away_is_trouble() {
     let mut unreadable = service();
     unreadable.tags.insert("pushboat:track".into(), "game".into());
@@ -179,7 +218,13 @@ fn who_decides_the_count_is_never_claimed_without_knowing() {
         (Ok(None), "nobody", "has no scalable target"),
         (Err("AccessDeniedException: no".to_owned()), "unknown", "AccessDeniedException: no"),
     ] {
-        let observed = Observed { definition: &definition, health: &health, scalable_target };
+        let no_tags = Tags::new();
+        let observed = Observed {
+            definition: &definition,
+            health: &health,
+            cluster_tags: Ok(&no_tags),
+            scalable_target,
+        };
         let capacity = view(&service(), observed).capacity;
         assert_eq!(capacity.decided_by, decided_by);
         assert!(capacity.reason.contains(says), "{}", capacity.reason);

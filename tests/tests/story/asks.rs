@@ -1,0 +1,135 @@
+//! A person and the HTTP API: back to the release before, a hold that a push waits for, and a digest that may return. What
+//! is sent are the examples of README.md.
+
+use std::collections::BTreeMap;
+
+use aws_sigv4::http_request::SignatureLocation;
+use pushboat_cli::local::Local;
+use pushboat_tests::client::{request, send, signed};
+use pushboat_tests::{Wishes, place};
+use serde_json::{Value, json};
+
+use super::base::everything_written;
+use super::{event, push, push_and_hear, settled_on, sweep};
+
+/// `api <METHOD> <path> ['<body>']` of README.md, by method and the last part of the path.
+fn examples() -> BTreeMap<String, (String, String, String)> {
+    let readme = include_str!("../../../README.md");
+    let calls = readme.lines().filter_map(|line| line.strip_prefix("api "));
+    let read = |call: &str| {
+        let call = call.split("  #").next().unwrap().trim();
+        let (call, body) =
+            call.split_once(" '").map_or((call, ""), |(call, body)| (call, body.trim_end_matches('\'')));
+        let (method, path) = call.split_once(' ').unwrap();
+        let name = format!("{method} {}", path.rsplit('/').next().unwrap());
+        let about_cluster = path.starts_with("/clusters/");
+        let name = if about_cluster { format!("{name} of the cluster") } else { name };
+        (name, (method.to_owned(), path.to_owned(), body.to_owned()))
+    };
+    calls.map(read).collect()
+}
+
+struct Person<'a>(&'a Local);
+
+impl Person<'_> {
+    async fn sends(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let at = &self.0.addresses;
+        let request = request(method, &format!("{}{path}", at.api), body.as_bytes());
+        let key = (at.access_key_id.as_str(), at.secret_access_key.as_str());
+        send(signed(request, body.as_bytes(), key, SignatureLocation::Headers)).await
+    }
+
+    /// An example as README.md has it, or with another body.
+    async fn asks(&self, example: &str, other_body: Option<Value>) -> (u16, Value) {
+        let (method, path, body) = &examples()[example];
+        let body = other_body.map_or_else(|| body.clone(), |body| body.to_string());
+        self.sends(method, path, &body).await
+    }
+
+    async fn sees(&self) -> Value {
+        let (status, mut shown) = self.sends("GET", "/services", "").await;
+        assert_eq!(status, 200, "{shown}");
+        shown["services"][0].take()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_a_person_goes_back_holds_and_lets_return() {
+    let local = place(Wishes { tasks: 1, ..Wishes::default() }).await.unwrap();
+    let person = Person(&local);
+    let first = push(&local, "v1").await;
+    settled_on(&local, &first).await;
+    let second = push(&local, "v2").await;
+    settled_on(&local, &second).await;
+
+    let (status, answer) = person.asks("POST rollback", None).await;
+    let decided: Vec<_> = { answer["decisions"].as_array().unwrap().iter() }
+        .map(|it| it["decision"].as_str().unwrap())
+        .collect();
+    assert_eq!((status, decided.as_slice()), (202, &["rejected", "rolled_back"][..]), "{answer}");
+    settled_on(&local, &first).await;
+    let (status, again) = person.asks("POST rollback", None).await;
+    assert_eq!((status, &again["decisions"][0]["decision"]), (200, &json!("kept")), "{again}");
+    local.place.lambda().idle().await;
+    assert_eq!(sweep(&local).await.last().unwrap()["decision"], "restored");
+    let before = everything_written(&local);
+    assert!(sweep(&local).await[0]["reason"].as_str().unwrap().contains("was rejected"));
+    assert_eq!(everything_written(&local), before, "it stays away");
+    let seen = person.sees().await;
+    let rejected = &seen["rejected"][0];
+    assert_eq!((&rejected["digest"], &seen["images"][0]["digest"]), (&json!(second), &json!(first)));
+    let why = rejected["why"].as_str().unwrap();
+    assert!(why.starts_with("rolled back by arn:aws:") && rejected["at"].is_string(), "{rejected}");
+
+    let (status, answer) = person.asks("POST hold", None).await;
+    assert_eq!((status, &answer["decisions"][0]["decision"]), (200, &json!("held")), "{answer}");
+    let withheld = push_and_hear(&local, "v3").await;
+    assert_eq!((&withheld["decision"], &withheld["withheld"]), (&json!("kept"), &json!(true)), "{withheld}");
+    let seen = person.sees().await;
+    let reason = seen["hold"]["reason"].as_str().unwrap();
+    assert!(withheld["reason"].as_str().unwrap().ends_with(reason), "{withheld} {reason}");
+    assert_eq!(seen["images"][0]["digest"], first);
+    // Nobody without a name lifts it: not past the gateway, and not past the function.
+    let (method, path, _) = &examples()["DELETE hold"];
+    let unsigned = send(request(method, &format!("{}{path}", local.addresses.api), b"")).await;
+    assert_eq!(unsigned.0, 403);
+    let mut nobody = event("api/unhold");
+    nobody["requestContext"]["authorizer"].take();
+    let refused = local.place.lambda().invoke_sync("api", nobody).await.unwrap();
+    assert_eq!(refused.payload["statusCode"], 401, "{refused:?}");
+    assert_eq!(person.sees().await["hold"]["reason"], reason);
+
+    let (status, answer) = person.asks("DELETE hold", None).await;
+    assert_eq!((status, &answer["decisions"][1]["decision"]), (202, &json!("released")), "{answer}");
+    let third = answer["decisions"][1]["digest"].as_str().unwrap().to_owned();
+    settled_on(&local, &third).await;
+
+    let (status, answer) = person.asks("POST release", Some(json!({ "digest": second }))).await;
+    assert_eq!((status, &answer["decisions"][0]["decision"]), (200, &json!("lifted")), "{answer}");
+    let seen = person.sees().await;
+    assert_eq!((&seen["rejected"], &seen["hold"]), (&json!([]), &Value::Null), "{seen}");
+    assert_eq!(seen["images"][0]["digest"], third, "what is tracked has moved on");
+    calls_are_all_written_down(&person).await;
+    local.shutdown().await;
+}
+
+/// The examples that the run has no use for are understood at least.
+async fn calls_are_all_written_down(person: &Person<'_>) {
+    let mut methods = Vec::new();
+    for (name, (method, path, body)) in examples() {
+        let (status, answer) = match name.as_str() {
+            "POST resume" | "POST hold of the cluster" | "DELETE hold of the cluster" | "POST continue" => {
+                person.sends(&method, &path, &body).await
+            }
+            _ => (200, Value::Null),
+        };
+        // No deployment waits at a hook.
+        assert_eq!(status, if name == "POST continue" { 409 } else { 200 }, "{name}: {answer}");
+        let key = path.replace("/pushboat/game-2048/", "/{cluster}/{service}/");
+        methods.push(format!("{method} {}", key.replace("/pushboat/", "/{cluster}/")));
+    }
+    let mut all: Vec<_> = pushboat_api::route_keys().filter(|key| !key.starts_with("GET")).collect();
+    methods.sort();
+    all.sort();
+    assert_eq!(methods, all, "README.md has an example of every call");
+}
