@@ -16,7 +16,7 @@ use crate::model::{Digest, Outcome, Rollout, Service, Tags};
 use crate::policy;
 use crate::release::OVERLAP;
 use crate::rollback;
-use crate::task_definition::{BASE, TEMPLATE, TaskDefinition, family_and_number, revision_name};
+use crate::task_definition::{BASE, PUT_BACK, TEMPLATE, TaskDefinition, family_and_number, revision_name};
 
 /// On a service: divergence by this revision (`family:revision`) has been ended by somebody.
 pub const RESUME: &str = "pushboat:resume";
@@ -92,10 +92,18 @@ fn moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
     own_stretch.last()?.created_at
 }
 
+/// Did this roll-out go to its revision because Pushboat was asked to go back?
+pub fn put_back_on_demand(own: &TaskDefinition, rollout: &Rollout) -> bool {
+    let asked_at = || own.tags.get(PUT_BACK)?.split(' ').next()?.parse::<Timestamp>().ok();
+    let between = rollout.created_at.zip(asked_at()).map(|(began, asked)| began.duration_since(asked));
+    between.is_some_and(|between| between.abs() <= OVERLAP)
+}
+
 /// The roll-out that a person left when he put an older revision of Pushboat's back.
 ///
 /// An overlapping invocation that writes late looks nearly the same. It can only repeat a release that it decided on
-/// while it was new, so what ran for longer than invocations overlap, and comes back, was put back on purpose.
+/// while it was new, so what ran for longer than invocations overlap, and comes back, was put back on purpose. Where
+/// Pushboat itself was asked to, it has rejected what whoever asked was looking at, and what came in between is due.
 pub fn left_by_hand<'h>(own: &TaskDefinition, history: &'h [Rollout]) -> Option<&'h Rollout> {
     if origin(own) != Origin::Pushboat {
         return None;
@@ -103,7 +111,7 @@ pub fn left_by_hand<'h>(own: &TaskDefinition, history: &'h [Rollout]) -> Option<
     let of_own =
         |rollout: &&Rollout| rollout.task_definition_arn == own.arn && rollout.outcome != Outcome::RolledBack;
     let stretch = history.iter().take_while(of_own).count();
-    let put_back = history.get(stretch.checked_sub(1)?)?;
+    let put_back = history.get(stretch.checked_sub(1)?).filter(|it| !put_back_on_demand(own, it))?;
     let left = history.get(stretch)?;
     let (family, number) = family_and_number(&own.arn)?;
     let (left_family, left_number) = family_and_number(&left.task_definition_arn)?;

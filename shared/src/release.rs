@@ -12,6 +12,7 @@ mod precedent;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Digest, Outcome, Rollout, RolloutState, Service, ServiceStatus, Tags};
+use crate::others;
 use crate::policy::{self, Track};
 use crate::rule::{Choice, How};
 use crate::task_definition::{EditError, TaskDefinition, family_and_number};
@@ -187,6 +188,10 @@ pub fn live_before(
     let (container, current) =
         own.container(track.container.as_deref(), &track.repository).ok().filter(|_| of_stack)?;
     let here = history.iter().position(|rollout| rollout.task_definition_arn == own.arn)?;
+    let mut told = history[here..].iter().take_while(|rollout| rollout.task_definition_arn == own.arn);
+    if told.any(|rollout| others::put_back_on_demand(own, rollout)) {
+        return None;
+    }
     let before = history[here + 1..].iter().find(|rollout| rollout.outcome == Outcome::Successful)?;
     let number = |arn| family_and_number(arn).map(|(_, number)| number);
     if number(&before.task_definition_arn) <= number(&own.arn) {

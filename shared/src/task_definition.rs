@@ -18,6 +18,8 @@ pub const BASE: &str = "pushboat:base";
 /// On a revision that failed with an image that is to blame: the failure has been written to the service, and when. Where
 /// the template is to blame, the mark is [`PASSED_OVER`], so that one is not taken for the other.
 pub const NOTED: &str = "pushboat:rejected";
+/// Somebody has asked Pushboat to go back to this revision: when, and who.
+pub const PUT_BACK: &str = "pushboat:put-back";
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses.
 pub const RESPONSE_ONLY: [&str; 9] = [
@@ -221,7 +223,7 @@ impl TaskDefinition {
 }
 
 fn is_mark(key: &str) -> bool {
-    key == NOTED || key == PASSED_OVER
+    [NOTED, PASSED_OVER, PUT_BACK].contains(&key)
 }
 
 /// The tag that says what meant a container's image when it was released.

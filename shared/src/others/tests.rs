@@ -107,6 +107,17 @@ fn what_ran_before_and_comes_back_was_put_back_by_hand() {
         // The second write of an invocation that overlapped: it never ran before, or only just now.
         (ours(4), vec![(4, UnderWay, 503), (5, Stopped, 500), (3, Successful, 0)], None),
         (ours(4), vec![(4, UnderWay, 110), (5, Stopped, 60), (4, Successful, 0)], None),
+        // On demand, of which the mark tells the time: 08:14:59 is 899 s.
+        (
+            revision(4, &[(BASE, "web:3"), (PUT_BACK, "2026-11-21T08:14:59Z by ann")]),
+            vec![(4, UnderWay, 900), (5, Successful, 500), (4, Successful, 0)],
+            None,
+        ),
+        (
+            revision(4, &[(BASE, "web:3"), (PUT_BACK, "2026-11-21T08:10:59Z by ann")]),
+            vec![(4, UnderWay, 900), (5, Successful, 500), (4, Successful, 0)],
+            Some(5),
+        ),
         // ECS itself went back.
         (ours(4), vec![(5, RolledBack, 500), (4, Successful, 0)], None),
         (ours(4), vec![(4, UnderWay, 900), (5, RolledBack, 500), (4, Successful, 0)], None),

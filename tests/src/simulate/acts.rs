@@ -160,6 +160,9 @@ impl Stage {
             let watched = &mut self.watch.services[index];
             if goes_back {
                 watched.given_up.insert(digest.clone());
+                if let Some(instance) = self.instances.get_mut(&id) {
+                    instance.rejected.push(digest.clone());
+                }
             }
             let may_be = watched.ever_failed.contains(&digest) || watched.given_up.contains(&digest);
             if is_function && !may_be {

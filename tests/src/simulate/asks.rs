@@ -87,11 +87,10 @@ pub(super) async fn ask(stage: Shared, id: u32, call: Call, ask: Ask) -> bool {
     let name = |service: usize| stage.borrow().name(service);
     let done = match ask {
         Ask::Rollback { service, back } => {
-            let before = stage.borrow().runs(service);
             let to = back.and_then(|back| stage.borrow().earlier(back)?.parse().ok()).map(To::Digest);
             let done = control::rollback(&lens, &scope, &name(service), to.as_ref(), BY, log).await;
             if done.is_ok() && went_back.get() {
-                stage.borrow_mut().was_left(service, before);
+                stage.borrow_mut().went_back(id, service);
             }
             done
         }
@@ -128,24 +127,18 @@ impl Stage {
         ServiceName { cluster: CLUSTER.to_owned(), service }
     }
 
-    fn runs(&self, service: usize) -> Option<pushboat::model::Digest> {
-        digest_of(&self.world, &self.world.ecs.services[service].task_definition_arn)
-    }
-
     fn rejected(&self, service: usize) -> Option<pushboat::model::Digest> {
         let tags = &self.world.ecs.services[service].tags;
         let mut rejected = tags.keys().filter_map(|key| key.strip_prefix("pushboat:rejected:"));
         rejected.next_back().and_then(|hex| format!("sha256:{hex}").parse().ok())
     }
 
-    /// Somebody has gone back from this digest, and knows it.
-    fn was_left(&mut self, service: usize, before: Option<pushboat::model::Digest>) {
-        let (now, runs) = (self.now, self.runs(service));
-        if let Some(left) = before.filter(|before| runs.as_ref() != Some(before)) {
-            let watched = &mut self.watch.services[service];
-            watched.left.insert(left, now);
-            watched.told.clear();
-        }
+    /// Somebody has gone back from what this instance has rejected, and knows it.
+    fn went_back(&mut self, id: u32, service: usize) {
+        let now = self.now;
+        let rejected = self.instances.get_mut(&id).map(|it| std::mem::take(&mut it.rejected));
+        let watched = &mut self.watch.services[service];
+        watched.left.extend(rejected.into_iter().flatten().map(|digest| (digest, now)));
     }
 
     /// The hold of a service, or of the cluster where it is `None`.

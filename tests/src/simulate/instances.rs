@@ -41,6 +41,7 @@ pub(super) struct Instance {
     pub(super) said_to_go_back: usize,
     /// A person has asked it to go back.
     pub(super) goes_back: bool,
+    pub(super) rejected: Vec<Digest>,
     /// By name of the service: several are looked at at once.
     pub(super) looks: BTreeMap<String, Looks>,
 }
@@ -95,6 +96,7 @@ impl Instances {
             said: 0,
             said_to_go_back: 0,
             goes_back: false,
+            rejected: Vec::new(),
             looks: BTreeMap::new(),
         };
         on.instances.insert(id, instance);

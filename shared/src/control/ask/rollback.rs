@@ -3,17 +3,18 @@
 use super::{Done, Said, Undone, What, asked, request};
 use crate::cloud::{Answer, Cloud};
 use crate::control::look::History;
+use crate::control::say::seconds;
 use crate::control::turn::May;
 use crate::control::{Looked, Scope, Watch};
 use crate::decision::{Action, Decision};
 use crate::hold;
-use crate::model::{Service, ServiceName};
+use crate::model::{Service, ServiceName, Tags};
 use crate::native;
 use crate::pace::Kind;
 use crate::policy::{self, Track};
 use crate::release::Rejection;
 use crate::rollback::{self, Decided, Left, To, Way};
-use crate::task_definition::{TaskDefinition, family_and_number, revision_name};
+use crate::task_definition::{PUT_BACK, TaskDefinition, family_and_number, revision_name};
 
 /// Goes back to the release that completed last, or to a named one, and rejects what it leaves.
 pub async fn rollback<C: Cloud>(
@@ -49,6 +50,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         // First what must not return: a look in between would roll forward to it.
         self.leave(service, &own, plan.leaves, &why).await?;
         self.leave_template(service, &own, &plan.revision_arn, &why).await?;
+        let revision = self.able_to_run(&plan.revision_arn).await?;
+        self.mark_as_put_back(&revision, by).await?;
         let stopped = match &plan.way {
             Way::Stop { rollout_arn } => match self.cloud.stop_rollout(rollout_arn).await {
                 Ok(()) => true,
@@ -59,7 +62,6 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Way::Update => false,
         };
         if !stopped {
-            let revision = self.able_to_run(&plan.revision_arn).await?;
             self.cloud.release(&service.name, &revision).await?;
             self.went_well();
         }
@@ -130,6 +132,17 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             self.reject_template(service, template.name(), why, &own.arn).await?;
         }
         Ok(())
+    }
+
+    /// So that nobody takes it for a stack's update, or for a person who knew all that ran.
+    async fn mark_as_put_back(&mut self, revision_arn: &str, by: &str) -> Answer<()> {
+        let Some(now) = self.cloud.now() else { return Ok(()) };
+        let value = policy::tag_value(&format!("{} by {by}", seconds(now)));
+        match self.cloud.tag(revision_arn, &Tags::from([(PUT_BACK.to_owned(), value)])).await {
+            Err(error) if error.retry_helps() => Err(error),
+            // Whoever wants to go back goes back.
+            _ => Ok(()),
+        }
     }
 
     /// A revision that was deregistered is registered once more: an INACTIVE one can start nothing.

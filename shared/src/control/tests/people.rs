@@ -6,7 +6,7 @@ use crate::model::{Pause, Progress};
 use crate::others::RESUME;
 use crate::overlap::OVERLAP as OVERLAP_TAG;
 use crate::rollback::To;
-use crate::task_definition::BASE;
+use crate::task_definition::{BASE, TEMPLATE};
 
 const BY: &str = "ann";
 
@@ -180,6 +180,40 @@ async fn an_older_release_that_a_person_puts_back_stays_and_what_he_left_is_reje
     release_digest(&cloud, &scope(), &web(), &digest('b'), BY, log).await.unwrap();
     assert_eq!(actions(&decisions), [Action::Lifted, Action::Released, Action::Kept]);
     assert_eq!(runs(&cloud), pinned('b'));
+}
+
+#[tokio::test]
+async fn going_back_on_demand_to_the_templates_own_revision_is_no_stack_update() {
+    let cloud = two_releases().await;
+    cloud.definitions.borrow_mut()[0].tags.insert(TEMPLATE.into(), "stack".into());
+    roll_back(&cloud, Some(To::Revision("web:1".into()))).await.1.unwrap();
+    assert_eq!(cloud.own().name(), "web:1");
+    let decisions = sweep(&cloud).await;
+    assert_eq!(actions(&decisions), [Action::Kept], "{decisions:?}");
+    cloud.ends(true);
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('a'));
+    // Much later a stack sends that revision again: now it is the stack's word.
+    cloud.push("main", &digest('d'));
+    follow_all(&cloud, &pushed()).await.1.unwrap();
+    cloud.ends(true);
+    cloud.update_service(&fake::arn("web:1"));
+    sweep(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('d'));
+}
+
+#[tokio::test]
+async fn what_was_released_while_somebody_went_back_is_due() {
+    let cloud = two_releases().await;
+    roll_back(&cloud, None).await.1.unwrap();
+    assert_eq!(cloud.own().name(), "web:2");
+    // An overlapping invocation had released a newer image a moment before the roll-back was carried out.
+    cloud.push("main", &digest('d'));
+    follow_all(&cloud, &pushed()).await.1.unwrap();
+    cloud.update_service(&fake::arn("web:2"));
+    sweep(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('d'));
+    assert!(cloud.tag_of_service(&policy::rejection_key(&digest('d'))).is_none());
 }
 
 #[tokio::test]
