@@ -4,7 +4,7 @@ use pushboat::announce::Announcement;
 use pushboat::hint::Hint;
 use pushboat::model::{Digest, RolloutState, Service, Tags};
 use pushboat::policy::PASSED_OVER;
-use pushboat::task_definition::{BASE, NOTED, TEMPLATE, revision_name};
+use pushboat::task_definition::{BASE, NOTED, PUT_BACK, TEMPLATE, revision_name};
 use pushboat_local::world::ecs::TaskDefinition;
 use serde_json::{Map, Value};
 
@@ -77,7 +77,7 @@ impl Stage {
         let failed = failed.filter(|at| *at < since && *at > watched.released_by_person_at);
         // After a stack update, what ran before it may return.
         // What is gone back to has run before; by who asked, and by who sees that what was left is there again.
-        let repairs = self.is_left(index);
+        let repairs = self.is_left(index) || self.is_put_back(task_definition_arn);
         let may_return = goes_back || repairs || watched.before_stack.is_some();
         let returns = may_return && held(&watched.ran, 0, |it| it.as_ref() == Some(&digest));
         let named = self.named(&digest);
@@ -96,6 +96,12 @@ impl Stage {
         {
             self.breaks(rule, format!("#{id} {words}"));
         }
+    }
+
+    /// Somebody has asked to go back to this revision.
+    fn is_put_back(&self, task_definition_arn: &str) -> bool {
+        let found = self.world.find_task_definition(task_definition_arn);
+        found.is_ok_and(|it| it.tags.contains_key(PUT_BACK))
     }
 
     /// It runs what somebody has asked to go back from.
