@@ -31,6 +31,8 @@ pub struct Observed<'a> {
     pub cluster_tags: Result<&'a Tags, &'a str>,
     /// Of Application Auto Scaling: no scalable target, or the reason why it could not be asked.
     pub scalable_target: Result<Option<Bounds>, String>,
+    /// AWS's time; a hold that has expired by then is none.
+    pub now: Option<Timestamp>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -54,7 +56,7 @@ pub struct ServiceView {
     pub passed_over: Option<PassedOverView>,
     /// `null`: what runs is Pushboat's, the template's or another stack's.
     pub diverged: Option<DivergedView>,
-    /// Of the service itself; one that has expired stands there until the next sweep. `null`: there is none.
+    /// Of the service itself. `null`: there is none, or it has expired.
     pub hold: Option<HoldView>,
     /// Of its cluster; `null` as well where `trouble` says why it is not known.
     pub cluster_hold: Option<HoldView>,
@@ -165,7 +167,7 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         Err(error) => not_observed(error, &mut trouble),
     };
     let cluster_hold = match observed.cluster_tags {
-        Ok(tags) => hold(tags),
+        Ok(tags) => hold(tags, observed.now),
         Err(why) => {
             trouble.push(why.to_owned());
             None
@@ -189,7 +191,7 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         rejected: rejected(service),
         passed_over: passed_over(service),
         diverged: observed.definition.as_ref().ok().and_then(|definition| diverged(service, definition)),
-        hold: hold(&service.tags),
+        hold: hold(&service.tags, observed.now),
         cluster_hold,
         overlap,
         targets,
@@ -208,13 +210,11 @@ fn diverged(service: &Service, definition: &TaskDefinition) -> Option<DivergedVi
     Some(DivergedView { revision, registered_by: by, registered_at: definition.registered_at() })
 }
 
-fn hold(tags: &Tags) -> Option<HoldView> {
-    match hold::standing(tags, None) {
-        Standing::Free => None,
+fn hold(tags: &Tags, now: Option<Timestamp>) -> Option<HoldView> {
+    match hold::standing(tags, now) {
+        Standing::Free | Standing::Expired(_) => None,
         Standing::Unreadable(reason) => Some(HoldView { until: None, by: None, reason }),
-        Standing::Held(Hold { until, by, reason }) | Standing::Expired(Hold { until, by, reason }) => {
-            Some(HoldView { until, by: Some(by), reason })
-        }
+        Standing::Held(Hold { until, by, reason }) => Some(HoldView { until, by: Some(by), reason }),
     }
 }
 

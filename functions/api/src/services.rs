@@ -40,8 +40,8 @@ pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<
             Some((_, tags)) => tags.as_ref().map_err(String::as_str),
             None => Err("the cluster's tags were not read"),
         };
-        let (definition, health) = (&definition, &health);
-        views.push(view(service, Observed { definition, health, cluster_tags, scalable_target }));
+        let (definition, health, now) = (&definition, &health, aws.now());
+        views.push(view(service, Observed { definition, health, cluster_tags, scalable_target, now }));
     }
     Ok(json!({ "services": views }))
 }

@@ -60,7 +60,8 @@ fn refused<T>(operation: &'static str) -> Answer<T> {
 fn shown(service: &Service, definition: &Answer<TaskDefinition>, health: &Answer<TargetHealth>) -> Value {
     let scalable_target = Ok(Some(Bounds { min: 2, max: 6 }));
     let tags = Tags::new();
-    json!(view(service, Observed { definition, health, cluster_tags: Ok(&tags), scalable_target }))
+    let now = Some("2026-11-21T08:00:00Z".parse().unwrap());
+    json!(view(service, Observed { definition, health, cluster_tags: Ok(&tags), scalable_target, now }))
 }
 
 fn healthy() -> Answer<TargetHealth> {
@@ -139,6 +140,8 @@ fn what_people_did_is_shown() {
     });
     assert_eq!(found["diverged"], expected);
     assert_eq!(found["hold"], json!({"until": "2026-11-21T09:00:00Z", "by": "ann", "reason": "big sale"}));
+    held.tags.insert("pushboat:hold".into(), "2026-11-21T07:59:59Z ann big sale".into());
+    assert_eq!(shown(&held, &Ok(theirs.clone()), &healthy())["hold"], Value::Null, "it has expired");
     assert_eq!(found["overlap"], "wait");
 
     held.tags.insert("pushboat:hold".into(), "stop".into());
@@ -172,7 +175,8 @@ fn the_hold_of_the_cluster_is_shown_with_each_of_its_services() {
     let (definition, health) = (Ok(definition(&format!("{URI}:main"))), healthy());
     let seen = |cluster_tags| {
         let scalable_target = Ok(None);
-        let observed = Observed { definition: &definition, health: &health, cluster_tags, scalable_target };
+        let (definition, health) = (&definition, &health);
+        let observed = Observed { definition, health, cluster_tags, scalable_target, now: None };
         json!(view(&service(), observed))
     };
     let tags = Tags::from([("pushboat:hold".into(), "- bob moving house".into())]);
@@ -224,6 +228,7 @@ fn who_decides_the_count_is_never_claimed_without_knowing() {
             health: &health,
             cluster_tags: Ok(&no_tags),
             scalable_target,
+            now: None,
         };
         let capacity = view(&service(), observed).capacity;
         assert_eq!(capacity.decided_by, decided_by);
