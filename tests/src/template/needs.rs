@@ -23,114 +23,155 @@ fn named(service: &str, kind: &str, name: &str) -> String {
     if name.starts_with("arn:") { name.to_owned() } else { arn(service, &format!("{kind}/{name}")) }
 }
 
+/// A call, and the words in which its row is written.
+struct Row<'a> {
+    action: String,
+    request: &'a Value,
+    /// What every call has.
+    here: Context,
+}
+
+impl<'a> Row<'a> {
+    fn of(call: &'a RecordedCall) -> Row<'a> {
+        Row {
+            action: format!("{}:{}", call.service, call.operation),
+            request: &call.request,
+            here: Context::from([
+                ("aws:ResourceAccount", ACCOUNT.to_owned()),
+                ("aws:RequestedRegion", REGION.to_owned()),
+            ]),
+        }
+    }
+
+    fn text(&self, member: &str) -> &'a str {
+        self.request[member].as_str().unwrap_or_default()
+    }
+
+    fn texts(&self, member: &str) -> impl Iterator<Item = &'a str> {
+        self.request[member].as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    fn with(&self, key: &'static str, value: String) -> Context {
+        let mut context = self.here.clone();
+        context.insert(key, value);
+        context
+    }
+
+    fn cluster(&self) -> String {
+        named("ecs", "cluster", self.text("cluster"))
+    }
+
+    fn in_cluster(&self) -> Context {
+        self.with("ecs:cluster", self.cluster())
+    }
+
+    /// Of a kind that is named within its cluster.
+    fn within(&self, kind: &str, name: &str) -> String {
+        let cluster = self.cluster();
+        let cluster = cluster.rsplit('/').next().unwrap_or_default();
+        named("ecs", &format!("{kind}/{cluster}"), name)
+    }
+
+    fn need(&self, resource: String, context: &Context) -> Need {
+        Need { action: self.action.clone(), resource, context: context.clone() }
+    }
+
+    /// It and the service that it is of.
+    fn part(&self, arn: &str) -> [Need; 2] {
+        [arn.to_owned(), service_of(arn)].map(|resource| self.need(resource, &self.here))
+    }
+}
+
 /// `None` for a call that the table does not know. A family without a revision is authorized as its newest one, which
 /// is why `newest` is asked for it.
 pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec<Need>> {
-    let request = &call.request;
-    let text = |member: &str| request[member].as_str().unwrap_or_default();
-    let texts = |member: &str| -> Vec<&str> {
-        request[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-    };
-    let cluster = named("ecs", "cluster", text("cluster"));
-    let cluster_name = cluster.rsplit('/').next().unwrap_or_default().to_owned();
-    // Every call has these two.
-    let here = Context::from([
-        ("aws:ResourceAccount", ACCOUNT.to_owned()),
-        ("aws:RequestedRegion", REGION.to_owned()),
-    ]);
-    let with = |key: &'static str, value: String| {
-        let mut context = here.clone();
-        context.insert(key, value);
-        context
-    };
-    let in_cluster = with("ecs:cluster", cluster);
-    let service = |name: &str| named("ecs", &format!("service/{cluster_name}"), name);
-    let action = format!("{}:{}", call.service, call.operation);
-    let need = |resource: String, context: &Context| Need {
-        action: action.clone(),
-        resource,
-        context: context.clone(),
-    };
-    let anything = || vec![need("*".to_owned(), &here)];
-    let repository = |name: &str| need(arn("ecr", &format!("repository/{name}")), &here);
-
-    Some(match action.as_str() {
-        "ecs:ListServices" => vec![need("*".to_owned(), &in_cluster)],
-        "ecs:DescribeServices" => {
-            texts("services").iter().map(|name| need(service(name), &in_cluster)).collect()
+    let row = Row::of(call);
+    let here = &row.here;
+    Some(match row.action.as_str() {
+        "ecs:RegisterTaskDefinition" => registering(&row),
+        "ecs:UpdateService" => {
+            let mut context = row.in_cluster();
+            if let Some(definition) = row.request["taskDefinition"].as_str() {
+                let is_arn = definition.starts_with("arn:");
+                let revision = if is_arn { definition.to_owned() } else { newest(definition) };
+                context.insert("ecs:task-definition", revision);
+            }
+            vec![row.need(row.within("service", row.text("service")), &context)]
         }
-        "ecs:ListServiceDeployments" => vec![need(service(text("service")), &in_cluster)],
+        "ecs:TagResource" | "ecs:UntagResource" => {
+            vec![row.need(row.text("resourceArn").to_owned(), here)]
+        }
+        "ecs:ListServices" | "ecs:ListTasks" => vec![row.need("*".to_owned(), &row.in_cluster())],
+        "ecs:DescribeClusters" => {
+            row.texts("clusters").map(|name| row.need(named("ecs", "cluster", name), here)).collect()
+        }
+        "ecs:DescribeServices" => {
+            let services = row.texts("services");
+            services.map(|name| row.need(row.within("service", name), &row.in_cluster())).collect()
+        }
+        "ecs:DescribeTasks" => {
+            let tasks = row.texts("tasks");
+            tasks.map(|task| row.need(row.within("task", task), &row.in_cluster())).collect()
+        }
+        "ecs:ListServiceDeployments" => {
+            vec![row.need(row.within("service", row.text("service")), &row.in_cluster())]
+        }
         "ecs:DescribeServiceRevisions" => {
-            // …:service-revision/<cluster>/<service>/<id>, and the service it is of.
-            let revisions = texts("serviceRevisionArns").into_iter();
-            revisions.flat_map(|arn| [need(arn.to_owned(), &here), need(service_of(arn), &here)]).collect()
+            row.texts("serviceRevisionArns").flat_map(|arn| row.part(arn)).collect()
         }
         "ecs:DescribeServiceDeployments" => {
-            let deployments = texts("serviceDeploymentArns").into_iter();
-            deployments.flat_map(|arn| [need(arn.to_owned(), &here), need(service_of(arn), &here)]).collect()
+            row.texts("serviceDeploymentArns").flat_map(|arn| row.part(arn)).collect()
         }
         "ecs:StopServiceDeployment" | "ecs:ContinueServiceDeployment" => {
-            let deployment = text("serviceDeploymentArn");
-            vec![need(deployment.to_owned(), &here), need(service_of(deployment), &here)]
-        }
-        "ecs:DescribeClusters" => {
-            texts("clusters").iter().map(|name| need(named("ecs", "cluster", name), &here)).collect()
+            row.part(row.text("serviceDeploymentArn")).into()
         }
         "ecs:DescribeTaskDefinition"
         | "ecs:ListTaskDefinitions"
         | "elasticloadbalancing:DescribeTargetHealth"
-        | "application-autoscaling:DescribeScalableTargets" => anything(),
-        "ecs:RegisterTaskDefinition" => {
-            // The revision gets its number only now; any of the family stands for it.
-            let revision = arn("ecs", &format!("task-definition/{}:1", text("family")));
-            let creates = with("ecs:CreateAction", "RegisterTaskDefinition".to_owned());
-            let tags =
-                Need { action: "ecs:TagResource".into(), resource: revision.clone(), context: creates };
-            let to_tasks = with("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned());
-            let roles = ["taskRoleArn", "executionRoleArn"].iter().filter_map(|role| request[*role].as_str());
-            let passed = roles.map(|role| Need {
-                action: "iam:PassRole".into(),
-                resource: role.to_owned(),
-                context: to_tasks.clone(),
-            });
-            [need(revision, &here), tags].into_iter().chain(passed).collect()
-        }
-        "ecs:UpdateService" => {
-            let mut context = in_cluster.clone();
-            if let Some(definition) = request["taskDefinition"].as_str() {
-                let revision =
-                    if definition.starts_with("arn:") { definition.to_owned() } else { newest(definition) };
-                context.insert("ecs:task-definition", revision);
-            }
-            vec![need(service(text("service")), &context)]
-        }
-        "ecs:TagResource" | "ecs:UntagResource" => {
-            vec![need(text("resourceArn").to_owned(), &here)]
-        }
-        "ecr:DescribeRepositories" => texts("repositoryNames").iter().map(|name| repository(name)).collect(),
+        | "application-autoscaling:DescribeScalableTargets" => vec![row.need("*".to_owned(), here)],
+        _ => return of_others(&row),
+    })
+}
+
+/// ECR, CloudWatch Logs and EventBridge.
+fn of_others(row: &Row<'_>) -> Option<Vec<Need>> {
+    let repository = |name: &str| row.need(arn("ecr", &format!("repository/{name}")), &row.here);
+    Some(match row.action.as_str() {
+        "ecr:DescribeRepositories" => row.texts("repositoryNames").map(repository).collect(),
         "ecr:DescribeImages"
         | "ecr:BatchGetImage"
         | "ecr:DescribeImageScanFindings"
         | "ecr:GetDownloadUrlForLayer"
-        | "ecr:PutImage" => vec![repository(text("repositoryName"))],
-        "ecs:ListTasks" => vec![need("*".to_owned(), &in_cluster)],
-        "ecs:DescribeTasks" => {
-            let tasks = texts("tasks").into_iter();
-            tasks.map(|task| need(named("ecs", &format!("task/{cluster_name}"), task), &in_cluster)).collect()
-        }
+        | "ecr:PutImage" => vec![repository(row.text("repositoryName"))],
         "logs:GetLogEvents" => {
-            let stream = format!("log-group:{}:log-stream:{}", text("logGroupName"), text("logStreamName"));
-            vec![need(arn("logs", &stream), &here)]
+            let (group, stream) = (row.text("logGroupName"), row.text("logStreamName"));
+            vec![row.need(arn("logs", &format!("log-group:{group}:log-stream:{stream}")), &row.here)]
         }
         "events:PutEvents" => {
-            let entries = request["Entries"].as_array().into_iter().flatten();
             let source = |entry: &Value| entry["Source"].as_str().unwrap_or_default().to_owned();
-            entries
-                .map(|entry| need(arn("events", "event-bus/default"), &with("events:source", source(entry))))
-                .collect()
+            let bus = |entry| {
+                row.need(arn("events", "event-bus/default"), &row.with("events:source", source(entry)))
+            };
+            row.request["Entries"].as_array().into_iter().flatten().map(bus).collect()
         }
         _ => return None,
     })
+}
+
+/// With its tags and the roles that it hands on.
+fn registering(row: &Row<'_>) -> Vec<Need> {
+    // The revision gets its number only now; any of the family stands for it.
+    let revision = arn("ecs", &format!("task-definition/{}:1", row.text("family")));
+    let creates = row.with("ecs:CreateAction", "RegisterTaskDefinition".to_owned());
+    let tags = Need { action: "ecs:TagResource".into(), resource: revision.clone(), context: creates };
+    let to_tasks = row.with("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned());
+    let roles = ["taskRoleArn", "executionRoleArn"].iter().filter_map(|role| row.request[*role].as_str());
+    let passed = roles.map(|role| Need {
+        action: "iam:PassRole".into(),
+        resource: role.to_owned(),
+        context: to_tasks.clone(),
+    });
+    [row.need(revision, &row.here), tags].into_iter().chain(passed).collect()
 }
 
 /// `…:service-revision/<cluster>/<service>/<id>`, or of a `service-deployment` → `…:service/<cluster>/<service>`

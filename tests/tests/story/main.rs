@@ -4,6 +4,7 @@
 
 mod asks;
 mod base;
+mod delivery;
 mod image;
 mod people;
 mod wrong;
@@ -13,9 +14,7 @@ use std::time::Duration;
 
 use pushboat_cli::demo::view::{Phase, View};
 use pushboat_cli::local::{Local, stack};
-use pushboat_local::lambda::DeadLetter;
 use pushboat_local::traffic::Traffic;
-use pushboat_local::wire::{Fault, FaultKind};
 use pushboat_local::world::ecs::UpdateService;
 use pushboat_tests::{Wishes, decisions, place, revisions, service_events};
 use serde_json::{Value, json};
@@ -84,20 +83,6 @@ async fn a_push_deploys_under_traffic_and_no_request_is_lost() {
     local.place.lambda().idle().await;
     assert_eq!((revisions(&local), count(&local, "released")), (3, 2));
     assert!(local.place.lambda().dead_letters().is_empty());
-    local.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_whose_event_is_lost_is_deployed_by_the_next_sweep() {
-    let wishes =
-        Wishes { tasks: 2, sweep_every: Duration::from_secs(1), lose_push_events: true, ..Wishes::default() };
-    let local = place(wishes).await.unwrap();
-    let digest = push(&local, "v1").await;
-    settled_on(&local, &digest).await;
-    let released: Vec<Value> =
-        decisions(&local).into_iter().filter(|line| line["decision"] == "released").collect();
-    assert_eq!(released.len(), 1);
-    assert_eq!(released[0]["hint"], "sweep");
     local.shutdown().await;
 }
 
@@ -212,41 +197,6 @@ async fn what_is_ended_leaves_nothing_behind() {
     assert!(!folder.exists(), "{}", folder.display());
     assert_eq!(processes_of(&folder, &endpoint), 0, "no process is left behind");
     assert!(std::net::TcpStream::connect(game).is_err(), "the port is closed");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_keeps_throttling_ends_in_a_dead_letter_and_sending_it_again_deploys() {
-    let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
-    let faults = local.place.wire().faults.clone();
-    faults.lock().unwrap().push(Fault {
-        service: "ecr".into(),
-        operation: "DescribeImages".into(),
-        remaining: 10_000,
-        kind: FaultKind::Throttle,
-    });
-    let digest = push(&local, "v1").await;
-    let lambda = local.place.lambda();
-    // The events of the placeholder's deployment may end there too.
-    let of_the_push = |letter: &DeadLetter| letter.payload["detail"]["image-tag"] == stack::TRACKED_TAG;
-    let buried = async {
-        loop {
-            if let Some(letter) = lambda.dead_letters().into_iter().find(of_the_push) {
-                return letter;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let letter = tokio::time::timeout(SOON, buried).await.expect("a dead letter");
-    assert_eq!((letter.function.as_str(), letter.attempts), ("deploy", 3));
-    let error = letter.error.expect("the last error").message;
-    assert!(error.contains("ThrottlingException"), "{error}");
-    assert_eq!(revisions(&local), 1, "nothing half done");
-
-    faults.lock().unwrap().clear();
-    lambda.redrive(&letter.request_id).unwrap();
-    settled_on(&local, &digest).await;
-    assert_eq!(revisions(&local), 2);
-    local.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
