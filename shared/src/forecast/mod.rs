@@ -47,7 +47,7 @@ pub struct History<'a> {
 }
 
 /// Whole days that are learned from; older ones only show the shape of a day and a week.
-pub const LEARNING_DAYS: i64 = 4;
+pub const LEARNING_DAYS: i64 = 3;
 /// From so many errors on there is a forecast; before that the plain rule has to do.
 pub const ERRORS_NEEDED: usize = 180;
 pub const DAY_MINUTES: i64 = 1440;
@@ -67,6 +67,8 @@ pub struct Forecast {
     errors: Vec<f32>,
     /// How many errors were known at each minute.
     known: Vec<usize>,
+    /// What each minute's own load needed.
+    now: Vec<u32>,
     /// What each minute asked for, where somebody has wanted to know.
     counts: Vec<Option<u32>>,
 }
@@ -87,6 +89,7 @@ impl Forecast {
             made: Vec::new(),
             errors: Vec::new(),
             known: Vec::new(),
+            now: Vec::new(),
             counts: Vec::new(),
         };
         let before = usize::try_from(learns_from - history.first_minute).unwrap_or(0);
@@ -138,6 +141,7 @@ impl Forecast {
         let spread = self.spread.expect(&self.sums, level, expected);
         self.made.push((expected, spread));
         self.known.push(self.errors.len());
+        self.now.push((self.sums.load(at) - 1e-6).ceil().max(1.0) as u32);
         self.counts.push(None);
     }
 
@@ -160,6 +164,8 @@ impl Forecast {
         }
         let (expected, spread) = self.made[at];
         let count = choice::count(expected, spread, &self.errors[..self.known[at]], self.style);
+        // Nothing is scaled below what the newest minute carries: what comes may be less, but it is not here yet.
+        let count = count.max(self.now[at]);
         self.counts[at] = Some(count);
         count
     }

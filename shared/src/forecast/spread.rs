@@ -30,6 +30,8 @@ pub(super) struct Spread {
     /// Sums of the sizes of errors, by the minute the forecast was made in.
     sizes: Vec<f64>,
     means: [f64; 4],
+    /// What the newest size counts in each mean.
+    shares: [f64; 4],
 }
 
 impl Default for Spread {
@@ -40,6 +42,7 @@ impl Default for Spread {
             signs: Vec::new(),
             sizes: vec![0.0],
             means: [0.1; 4],
+            shares: HALF_LIVES.map(|half_life| 1.0 - 0.5_f64.powf(1.0 / half_life)),
         }
     }
 }
@@ -58,8 +61,8 @@ impl Spread {
         let Some(size) = size else { return };
         let (usual, signs) = &self.signs[origin];
         self.regression.add(signs, (size / usual).min(WIDEST));
-        for (mean, half_life) in self.means.iter_mut().zip(HALF_LIVES) {
-            *mean += (1.0 - 0.5_f64.powf(1.0 / half_life)) * (size - *mean);
+        for (mean, share) in self.means.iter_mut().zip(self.shares) {
+            *mean += share * (size - *mean);
         }
     }
 
