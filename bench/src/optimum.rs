@@ -17,8 +17,8 @@ pub fn cost(load: &Load, setting: &Setting) -> f64 {
     let mut on = needed(scored.first().copied().unwrap_or(0.0));
     for (at, &arriving) in scored.iter().enumerate() {
         let need = needed(arriving);
-        for level in on..need {
-            let gap_cost = off_since[level].map_or(f64::INFINITY, |off| (at - off) as f64 * step_cost);
+        for off in &off_since[on.min(need)..need] {
+            let gap_cost = off.map_or(f64::INFINITY, |off| (at - off) as f64 * step_cost);
             cost += gap_cost.min(start_cost);
         }
         for off in &mut off_since[need.min(on)..on] {

@@ -9,7 +9,7 @@ use crate::service::{STEP_SECONDS, STEPS_PER_MINUTE};
 
 /// What a task serves in a minute, where noise is to be added to a coarse trace.
 const REQUESTS_PER_TASK_MINUTE: f64 = 1000.0;
-const SEED: u64 = 0x5eed_0f_10ad;
+const SEED: u64 = 0x005e_ed0f_10ad;
 
 /// A trace as recorded: values at even distances.
 #[derive(Debug, Clone)]

@@ -61,8 +61,8 @@ impl<const N: usize> Regression<N> {
         let mut weight = 1.0;
         for hour in self.hours.iter().rev() {
             for row in 0..N {
-                for column in 0..=row {
-                    matrix[row][column] += weight * hour.products[row][column];
+                for (sum, product) in matrix[row][..=row].iter_mut().zip(&hour.products[row]) {
+                    *sum += weight * product;
                 }
                 right[row] += weight * hour.targets[row];
             }
