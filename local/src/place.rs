@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::Value;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -164,7 +165,7 @@ impl Place {
             tokio::spawn(serve(aws_listener, aws_router, stopped.clone())),
             tokio::spawn(serve(registry_listener, registry::router(registry), stopped.clone())),
             tokio::spawn(serve(api_listener, gateway.router(), stopped.clone())),
-            tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), listeners.changes())),
+            tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), lambda.clone(), listeners.changes())),
             tokio::spawn(tick(hub.clone(), stopped)),
         ];
         Ok(Place {
@@ -301,6 +302,7 @@ async fn carry_out(
     mut effects: mpsc::UnboundedReceiver<Effect>,
     tasks: TaskRunner,
     bus: Bus,
+    lambda: Lambda,
     listeners: ListenerChanges,
 ) {
     while let Some(effect) = effects.recv().await {
@@ -308,8 +310,16 @@ async fn carry_out(
             Effect::StartTask(task) => tasks.start_task(task),
             Effect::StopTask { task_arn } => tasks.stop_task(&task_arn),
             Effect::Event(event) => bus.put(event),
+            Effect::InvokeFunction { function, payload } => invoke(&lambda, &function, payload),
             Effect::Listener(change) => listeners.put(change),
         }
+    }
+}
+
+/// As CloudWatch: a function that does not exist is nobody's error.
+fn invoke(lambda: &Lambda, function: &str, payload: Value) {
+    if let Err(error) = lambda.invoke_async(function, payload) {
+        tracing::warn!(%error, function, "an alarm's action was not carried out");
     }
 }
 
