@@ -20,6 +20,7 @@ use crate::gateway::{Api, ApiError, Gateway};
 use crate::hub::Hub;
 use crate::inspect::{self, Inspect};
 use crate::lambda::{self, Function, Lambda};
+use crate::measure;
 use crate::registry::{self, BlobStore, Platform, Registry};
 use crate::tasks::{ImageError, RunnerSettings, TaskRunner};
 use crate::wire::{self, Caller, Credential, Wire};
@@ -166,6 +167,7 @@ impl Place {
             tokio::spawn(serve(registry_listener, registry::router(registry), stopped.clone())),
             tokio::spawn(serve(api_listener, gateway.router(), stopped.clone())),
             tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), lambda.clone(), listeners.changes())),
+            tokio::spawn(measure::run(hub.clone(), tasks.clone(), listeners.traffic(), stopped.clone())),
             tokio::spawn(tick(hub.clone(), stopped)),
         ];
         Ok(Place {

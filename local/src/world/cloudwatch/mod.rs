@@ -10,7 +10,7 @@
 //! | `state` | changes of state: events, actions, history |
 //!
 //! What AWS's own services measure becomes visible [`Settings::metric_delay_seconds`] after the end of the time it was
-//! measured in; what a client puts, [`Settings::put_delay_seconds`] after it was put.
+//! measured in ([`Settings::fast_metric_delay_seconds`] where that is shorter than a minute); what a client puts, [`Settings::put_delay_seconds`] after it was put.
 
 mod alarm;
 mod decide;
@@ -52,6 +52,8 @@ pub const RECENTLY_SECONDS: i64 = 3 * 3_600;
 pub struct Settings {
     /// How long after the end of a minute what ECS and the load balancer measured in it can be seen. AWS: about one.
     pub metric_delay_seconds: i64,
+    /// The same for ECS's 20-second metrics.
+    pub fast_metric_delay_seconds: i64,
     /// The same for PutMetricData. AWS: usually some seconds, up to two minutes.
     pub put_delay_seconds: i64,
     /// Beyond so many metrics the one that has been silent longest is forgotten. AWS knows no such limit.
@@ -60,7 +62,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { metric_delay_seconds: 60, put_delay_seconds: 0, most_metrics: 10_000 }
+        Settings {
+            metric_delay_seconds: 60,
+            fast_metric_delay_seconds: 20,
+            put_delay_seconds: 0,
+            most_metrics: 10_000,
+        }
     }
 }
 
@@ -150,8 +157,15 @@ impl World {
 
     /// What AWS's own services measured in a span that ended at `end`.
     pub(super) fn measured(&mut self, end: Timestamp, data: Vec<Datum>) {
-        let delay = SignedDuration::from_secs(self.settings.cloudwatch.metric_delay_seconds);
-        self.cloudwatch.pending.entry(end + delay).or_default().extend(data);
+        let settings = self.settings.cloudwatch;
+        for datum in data {
+            let delay = match datum.high_resolution {
+                true => settings.fast_metric_delay_seconds,
+                false => settings.metric_delay_seconds,
+            };
+            let seen_from = end + SignedDuration::from_secs(delay);
+            self.cloudwatch.pending.entry(seen_from).or_default().push(datum);
+        }
     }
 
     pub(super) fn next_cloudwatch_wake(&self) -> Option<Timestamp> {

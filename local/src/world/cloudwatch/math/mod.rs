@@ -43,27 +43,3 @@ pub(super) enum Operator {
     Divided,
     Power,
 }
-
-impl Expression {
-    /// Every id that it names.
-    pub(super) fn ids(&self) -> Vec<&str> {
-        let mut found = Vec::new();
-        self.collect_ids(&mut found);
-        found
-    }
-
-    fn collect_ids<'a>(&'a self, found: &mut Vec<&'a str>) {
-        match self {
-            Expression::Number(_) | Expression::Text(_) => {}
-            Expression::Id(id) => found.push(id),
-            Expression::List(items) | Expression::Call(_, items) => {
-                items.iter().for_each(|item| item.collect_ids(found));
-            }
-            Expression::Negative(inner) => inner.collect_ids(found),
-            Expression::Binary(_, left, right) => {
-                left.collect_ids(found);
-                right.collect_ids(found);
-            }
-        }
-    }
-}

@@ -130,8 +130,3 @@ fn what_is_wrong_is_said() {
     let deep = format!("{}1{}", "(".repeat(1_000), ")".repeat(1_000));
     assert!(value(&deep).unwrap_err().contains("too deeply"));
 }
-
-#[test]
-fn the_ids_of_an_expression_are_found() {
-    assert_eq!(parse("IF(m1>0, [m2, -m3], FILL(m4^2, 0))").unwrap().ids(), ["m1", "m2", "m3", "m4"]);
-}
