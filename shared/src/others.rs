@@ -9,7 +9,7 @@
 //! | the template's, or another stack's | the tracked image comes back with the next look |
 //! | an older one of Pushboat's that ran before | somebody went back: what he left is rejected |
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::model::{Digest, Outcome, Rollout, Service, Tags};
@@ -20,6 +20,8 @@ use crate::task_definition::{BASE, PUT_BACK, TEMPLATE, TaskDefinition, family_an
 
 /// On a service: divergence by this revision (`family:revision`) has been ended by somebody.
 pub const RESUME: &str = "pushboat:resume";
+/// After so long everybody reads what was written, and a little more.
+const READS_AGREE: SignedDuration = SignedDuration::from_secs(15);
 /// CloudFormation's own tag on what it creates.
 const STACK: &str = "aws:cloudformation:stack-name";
 
@@ -97,6 +99,14 @@ pub fn put_back_on_demand(own: &TaskDefinition, rollout: &Rollout) -> bool {
     let asked_at = || own.tags.get(PUT_BACK)?.split(' ').next()?.parse::<Timestamp>().ok();
     let between = rollout.created_at.zip(asked_at()).map(|(began, asked)| began.duration_since(asked));
     between.is_some_and(|between| between.abs() <= OVERLAP)
+}
+
+/// Is it too early to say who put the service where it is? Reads may be ten seconds old, and the mark of a roll-back on
+/// demand is one of them.
+pub fn was_put_back_just_now(own: &TaskDefinition, history: &[Rollout], now: Option<Timestamp>) -> bool {
+    let mut told = history.iter().take_while(|rollout| rollout.task_definition_arn == own.arn);
+    let began = told.find_map(|rollout| rollout.created_at);
+    began.zip(now).is_some_and(|(began, now)| now.duration_since(began) < READS_AGREE)
 }
 
 /// The roll-out that a person left when he put an older revision of Pushboat's back.

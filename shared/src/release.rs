@@ -183,13 +183,15 @@ pub fn live_before(
     track: &Track,
     own: &TaskDefinition,
     history: &[Rollout],
+    now: Option<Timestamp>,
 ) -> Option<Candidate> {
     let of_stack = own.is_of_template() && own.arn == service.task_definition_arn;
     let (container, current) =
         own.container(track.container.as_deref(), &track.repository).ok().filter(|_| of_stack)?;
     let here = history.iter().position(|rollout| rollout.task_definition_arn == own.arn)?;
     let mut told = history[here..].iter().take_while(|rollout| rollout.task_definition_arn == own.arn);
-    if told.any(|rollout| others::put_back_on_demand(own, rollout)) {
+    let is_young = others::was_put_back_just_now(own, &history[here..], now);
+    if is_young || told.any(|rollout| others::put_back_on_demand(own, rollout)) {
         return None;
     }
     let before = history[here + 1..].iter().find(|rollout| rollout.outcome == Outcome::Successful)?;

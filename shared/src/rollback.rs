@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::model::{Digest, Outcome, Rollout, Service};
 use crate::policy::{self, Track};
-use crate::task_definition::{TaskDefinition, released_as, revision_name};
+use crate::task_definition::{PUT_BACK, TaskDefinition, released_as, revision_name};
 
 /// How a rejection begins that a person wrote.
 pub const WORDS: &str = "rolled back by ";
@@ -78,6 +78,8 @@ pub struct Left {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     pub revision_arn: String,
+    /// What its tracked containers ran: (container, digest). Where the revision names a tag, ECS would resolve it anew.
+    pub ran: Vec<(String, Digest)>,
     pub way: Way,
     pub leaves: Vec<Left>,
 }
@@ -102,9 +104,12 @@ pub fn decide(
     }
     let goal = goal(service, own, &running, history, to)?;
     let stays = |left: &Left| goal.ran(&left.container).as_ref() == Some(&left.digest);
+    let ran = |left: &Left| Some((left.container.clone(), goal.ran(&left.container)?));
+    let ran = running.iter().filter_map(ran).collect();
     let leaves = running.into_iter().filter(|left| !stays(left)).collect();
     Ok(Decided::Go(Plan {
         revision_arn: goal.task_definition_arn.clone(),
+        ran,
         way: way(own, goal, history),
         leaves,
     }))
@@ -148,7 +153,8 @@ fn already(
     }
     let mut before = history.iter().skip_while(|rollout| rollout.task_definition_arn == own.arn);
     let left = before.next()?;
-    let ran_before = before.any(|it| it.task_definition_arn == own.arn && it.outcome == Outcome::Successful);
+    let ran_before = own.tags.contains_key(PUT_BACK)
+        || before.any(|it| it.task_definition_arn == own.arn && it.outcome == Outcome::Successful);
     // What completed by itself and replaced a rejected one is a release like any other, and can be left.
     let went_back = ran_before && rejection(service, running, left, Some(own)).is_some();
     went_back.then(|| at("somebody went back already; name a release to go back further")).flatten()

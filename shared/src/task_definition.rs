@@ -204,6 +204,17 @@ impl TaskDefinition {
         document
     }
 
+    /// The request that registers this document again with these containers' images by digest.
+    pub fn pinned(&self, digests: &[(String, Digest)]) -> Map<String, Value> {
+        let by_digest = |(container, digest): &(String, Digest)| {
+            let (name, image) = self.container(Some(container), "").ok()?;
+            Some((name, ImageName { digest: Some(digest.clone()), ..image }.to_string()))
+        };
+        let images: Vec<_> = digests.iter().filter_map(by_digest).collect();
+        let images: Vec<_> = images.iter().map(|(name, image)| (*name, image.as_str())).collect();
+        self.with_images(&images)
+    }
+
     /// The tags a copy keeps: not AWS's own, which nobody may write, and not what was said of the old release.
     pub fn tags_to_keep(&self) -> Tags {
         let ours = |key: &str| key.starts_with("pushboat:");

@@ -11,7 +11,7 @@ use crate::native;
 use crate::others;
 use crate::policy::{self, Track};
 use crate::release::{self, Candidate, Keep, Noted, Precedent, Verdict};
-use crate::task_definition::{NOTED, TaskDefinition, family_and_number, revision_name};
+use crate::task_definition::{NOTED, PUT_BACK, TaskDefinition, family_and_number, revision_name};
 
 /// The roll-outs of a service, read when the first question needs them.
 #[derive(Default)]
@@ -121,6 +121,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         // came after it.
         let is_copy = base::newest_is_a_copy(revisions)
             && (others::may_have_diverged(service, &revisions.own).is_none()
+                || revisions.own.tags.contains_key(PUT_BACK)
                 || base::newest_stems_from_own(revisions));
         // The events of a roll-back come at once, and each of the looks that overlap would register. Sweeps
         // come one by one.
@@ -211,6 +212,9 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                     && number(&left.task_definition_arn) >= number(&revision.arn) =>
             {
                 let (why, left) = (others::by_hand(&revisions.own), left.task_definition_arn.clone());
+                if others::was_put_back_just_now(&revisions.own, history, self.cloud.now()) {
+                    return Ok(Template::PassedOver { revision, why: format!("perhaps {why}") });
+                }
                 self.reject_template(service, revision.name(), &why, &left).await?;
                 Ok(Template::PassedOver { revision, why })
             }
@@ -250,14 +254,14 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             }
             Err(verdict @ Verdict::Keep(Keep::Rejected { .. })) if definition.is_of_template() => {
                 let history = history.read(self.cloud, service).await?;
-                let back = release::live_before(service, track, definition, history);
+                let back = release::live_before(service, track, definition, history, self.cloud.now());
                 return Ok(back.map_or(verdict, |candidate| Verdict::Release(Box::new(candidate))));
             }
             Err(verdict) => return Ok(verdict),
         };
         // Only a candidate is worth the question what became of it before.
         let history = history.read(self.cloud, service).await?;
-        let left = release::left(definition, &candidate, history);
+        let left = release::left(definition, &candidate, history, self.cloud.now());
         let precedent = left.unwrap_or_else(|| release::precedent(service, &candidate, history));
         let noted = match &precedent {
             Precedent::Failed(rollout) | Precedent::Left { rollout, .. } => {

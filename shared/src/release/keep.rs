@@ -46,6 +46,11 @@ pub enum Keep {
     Current { tagged: String, digest: Digest, standing: Standing },
     #[error("{tagged} is {digest}, which was rejected: {why}")]
     Rejected { tagged: String, digest: Digest, why: String },
+    #[error(
+        "{tagged} is {digest}, but {revision} was put back a moment ago, and ECS may not show yet by whom; the next sweep \
+         looks again"
+    )]
+    PutBack { tagged: String, digest: Digest, revision: String },
     #[error("the template's revision {revision} failed here and is passed over: {why}")]
     PassedOver { revision: String, why: String },
     #[error("the template's revision {revision} waits until ECS has rolled back")]

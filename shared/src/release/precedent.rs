@@ -1,5 +1,7 @@
 //! What became of a digest in this service before, and the verdict that follows from it.
 
+use jiff::Timestamp;
+
 use super::{Candidate, Keep, Noted, Rejection, Standing, Verdict, standing};
 use crate::model::{Digest, Outcome, Rollout, Service};
 use crate::others;
@@ -16,6 +18,8 @@ pub enum Precedent<'a> {
     Failed(&'a Rollout),
     /// A person went back from it to what runs.
     Left { rollout: &'a Rollout, why: String },
+    /// Somebody has put this revision back only just now, so it is not known yet whether a person knew of the candidate.
+    PutBack { revision: String },
 }
 
 /// Did a person go back from the candidate's digest to what runs?
@@ -23,10 +27,14 @@ pub fn left<'a>(
     own: &TaskDefinition,
     candidate: &Candidate,
     history: &'a [Rollout],
+    now: Option<Timestamp>,
 ) -> Option<Precedent<'a>> {
     let rollout = others::left_by_hand(own, history)?;
     let is_it = rollout.ran(&candidate.container).as_ref() == Some(&candidate.digest);
-    is_it.then(|| Precedent::Left { rollout, why: others::by_hand(own) })
+    is_it.then(|| match others::was_put_back_just_now(own, history, now) {
+        true => Precedent::PutBack { revision: own.name().to_owned() },
+        false => Precedent::Left { rollout, why: others::by_hand(own) },
+    })
 }
 
 pub fn precedent<'a>(service: &Service, candidate: &Candidate, history: &'a [Rollout]) -> Precedent<'a> {
@@ -59,6 +67,9 @@ pub fn judge(candidate: Candidate, precedent: Precedent<'_>, noted: Noted) -> Ve
         }
         Precedent::Failed(failed) => (failed, failed.reason.clone()),
         Precedent::Left { rollout, why } => (rollout, why),
+        Precedent::PutBack { revision } => {
+            return Verdict::Keep(Keep::PutBack { tagged: candidate.named(), digest, revision });
+        }
     };
     match noted {
         Noted::Never => Verdict::Reject(Rejection {

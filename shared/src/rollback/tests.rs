@@ -49,12 +49,18 @@ fn decided(
     to: Option<To>,
 ) -> Result<Decided, Refusal> {
     let track = Track { container: None, repository: "game".into(), rule: "main".parse().unwrap() };
-    decide(&service(rejected), own, &[track], &history(list), to.as_ref())
+    let mut decided = decide(&service(rejected), own, &[track], &history(list), to.as_ref());
+    if let Ok(Decided::Go(plan)) = &mut decided {
+        let goal = list.iter().find(|it| arn(it.0) == plan.revision_arn).unwrap();
+        assert_eq!(std::mem::take(&mut plan.ran), [("web".to_owned(), digest(goal.1))]);
+    }
+    decided
 }
 
 fn goes(number: u32, way: Way, leaves: Option<char>) -> Result<Decided, Refusal> {
     let left = |letter| Left { container: "web".into(), digest: digest(letter), tagged: "game:main".into() };
-    Ok(Decided::Go(Plan { revision_arn: arn(number), way, leaves: leaves.into_iter().map(left).collect() }))
+    let leaves = leaves.into_iter().map(left).collect();
+    Ok(Decided::Go(Plan { revision_arn: arn(number), ran: Vec::new(), way, leaves }))
 }
 
 #[test]

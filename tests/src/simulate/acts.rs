@@ -86,7 +86,7 @@ impl Stage {
             self.breaks(Rule::LooksFirst, words);
         }
         // A late one may have seen the service at it; that is repaired, not prevented.
-        if failed.is_some() && !ran {
+        if failed.is_some() && !ran && !repairs {
             let words = format!("#{id} releases {named}, which failed or was left in {service} before");
             self.breaks(Rule::NoReturn, words);
         }
@@ -181,8 +181,13 @@ impl Stage {
     /// What a function reads of services that failed in place.
     pub(super) fn notices(&mut self, id: u32, services: &[Service]) {
         let call = self.instances.get(&id).and_then(|it| it.call.as_ref());
-        // The push of another tag concerns nobody, and those who only write decide nothing.
-        if call.is_none_or(|it| matches!(&it.hint, Hint::Image { tag, .. } if tag != TAG)) {
+        // The push of another tag concerns nobody, and those who only write or ask decide nothing.
+        let decides = |hint: &Hint| match hint {
+            Hint::Image { tag, .. } => tag == TAG,
+            Hint::Request { .. } | Hint::Cluster { .. } => false,
+            _ => true,
+        };
+        if !call.is_some_and(|it| decides(&it.hint)) {
             return;
         }
         for service in services {

@@ -55,7 +55,12 @@ impl Stage {
         if watched.failures.contains_key(&runs) && self.plan.services[index].breaker == Breaker::RollsBack {
             return Some((Rule::NoReturn, format!("{name} is at {has}, which failed there")));
         }
-        let before = watched.before_stack.as_ref().filter(|it| !watched.failures.contains_key(*it))?;
+        let is_good = |it: &&Digest| {
+            watched.ever_completed.contains(*it)
+                && !watched.failures.contains_key(*it)
+                && !watched.left.contains_key(*it)
+        };
+        let before = watched.before_stack.as_ref().filter(is_good)?;
         let place = |digest: &Digest| self.pushed.iter().position(|it| it == digest);
         let is_older = place(&runs) < place(before) && watched.last_writer == Writer::Stack;
         is_older.then(|| {

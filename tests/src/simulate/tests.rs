@@ -47,7 +47,7 @@ fn a_seed_is_always_the_same_run() {
 
 #[test]
 fn seeds_differ_and_reach_what_they_are_for() {
-    let reports: Vec<_> = (0..40).map(|seed| run(&Plan::of_seed(seed), None, true)).collect();
+    let reports: Vec<_> = (0..80).map(|seed| run(&Plan::of_seed(seed), None, true)).collect();
     assert!(reports.iter().any(|it| it.most_instances >= 8), "eight instances overlap somewhere");
     assert!(reports.iter().any(|it| it.millis > 6 * HOUR), "some event is hours late");
     for needle in [

@@ -91,6 +91,7 @@ pub(super) struct Watched {
     /// Digests whose latest telling roll-out failed, and when.
     pub(super) failures: BTreeMap<Digest, i64>,
     pub(super) ever_failed: Vec<Digest>,
+    pub(super) ever_completed: BTreeSet<Digest>,
     pub(super) released_by_person_at: i64,
     pub(super) person_registered_at: i64,
     /// What a person deployed last, and when.
@@ -132,6 +133,7 @@ impl Watch {
             own: String::new(),
             failures: BTreeMap::new(),
             ever_failed: Vec::new(),
+            ever_completed: BTreeSet::new(),
             released_by_person_at: -1,
             person_registered_at: -1,
             person: None,
@@ -305,6 +307,7 @@ impl Stage {
             }
         } else if status == Status::Successful {
             watched.failures.remove(&digest);
+            watched.ever_completed.insert(digest.clone());
         }
         let number = self.named(&digest);
         self.tell(|_| format!("ECS: deployment {} of {name} to {number}: {}", at + 1, status.as_str()));

@@ -13,7 +13,7 @@ use crate::native;
 use crate::pace::Kind;
 use crate::policy::{self, Track};
 use crate::release::Rejection;
-use crate::rollback::{self, Decided, Left, To, Way};
+use crate::rollback::{self, Decided, Left, Plan, To, Way};
 use crate::task_definition::{PUT_BACK, TaskDefinition, family_and_number, revision_name};
 
 /// Goes back to the release that completed last, or to a named one, and rejects what it leaves.
@@ -48,9 +48,13 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let goal = revision_name(&plan.revision_arn).to_owned();
         let why = format!("{}{} to {goal}", rollback::WORDS, hold::one_word(by));
         // First what must not return: a look in between would roll forward to it.
-        self.leave(service, &own, plan.leaves, &why).await?;
+        self.leave(service, &own, plan.leaves.clone(), &why).await?;
         self.leave_template(service, &own, &plan.revision_arn, &why).await?;
-        let revision = self.able_to_run(&plan.revision_arn).await?;
+        let revision = match plan.way {
+            // ECS goes to what it has resolved.
+            Way::Stop { .. } => plan.revision_arn.clone(),
+            Way::Update => self.able_to_run(&plan).await?,
+        };
         self.mark_as_put_back(&revision, by).await?;
         let stopped = match &plan.way {
             Way::Stop { rollout_arn } => match self.cloud.stop_rollout(rollout_arn).await {
@@ -62,6 +66,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Way::Update => false,
         };
         if !stopped {
+            let revision = if plan.way == Way::Update { revision } else { self.able_to_run(&plan).await? };
             self.cloud.release(&service.name, &revision).await?;
             self.went_well();
         }
@@ -145,17 +150,19 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         }
     }
 
-    /// A revision that was deregistered is registered once more: an INACTIVE one can start nothing.
-    async fn able_to_run(&self, revision_arn: &str) -> Answer<String> {
-        let definition = self.cloud.task_definition(revision_arn).await?;
+    /// The revision itself, or a copy of it where it would run something else: an INACTIVE one can start nothing, and ECS
+    /// resolves a tag anew for each deployment.
+    async fn able_to_run(&self, plan: &Plan) -> Answer<String> {
+        let definition = self.cloud.task_definition(&plan.revision_arn).await?;
+        let pinned = definition.pinned(&plan.ran);
         let is_gone = definition.document.get("status").is_some_and(|status| status == "INACTIVE");
-        if !is_gone {
+        if !is_gone && pinned == definition.with_images(&[]) {
             return Ok(definition.arn);
         }
         // Others that choose a revision of this family must not take it for one that slipped in.
-        let family = family_and_number(revision_arn).map_or(revision_arn, |(family, _)| family);
+        let family = family_and_number(&plan.revision_arn).map_or("", |(family, _)| family);
         let shared = self.shared;
         let _choosing = shared.locks.lock(family).await;
-        self.cloud.register(&definition.with_images(&[]), &definition.tags_to_restore()).await
+        self.cloud.register(&pinned, &definition.tags_to_restore()).await
     }
 }

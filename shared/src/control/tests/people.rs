@@ -162,6 +162,9 @@ async fn an_older_release_that_a_person_puts_back_stays_and_what_he_left_is_reje
     let cloud = two_releases().await;
     cloud.update_service(&fake::arn("web:2"));
     let decisions = sweep(&cloud).await;
+    assert!(decisions[0].reason.contains("web:2 was put back a moment ago"), "{decisions:?}");
+    cloud.pass(20);
+    let decisions = sweep(&cloud).await;
     assert_eq!(actions(&decisions), [Action::Rejected]);
     let reason = &decisions[0].reason;
     assert!(
@@ -200,6 +203,25 @@ async fn going_back_on_demand_to_the_templates_own_revision_is_no_stack_update()
     cloud.update_service(&fake::arn("web:1"));
     sweep(&cloud).await;
     assert_eq!(runs(&cloud), pinned('d'));
+}
+
+#[tokio::test]
+async fn going_back_to_a_revision_that_names_a_tag_runs_what_it_ran() {
+    let cloud = two_releases().await;
+    let image = format!("{}:main", pinned('a').split('@').next().unwrap());
+    cloud.definitions.borrow_mut()[0].document["containerDefinitions"][0]["image"] = json!(image);
+    {
+        let mut rollouts = cloud.rollouts.borrow_mut();
+        let first = rollouts.last_mut().unwrap();
+        (first.images[0].image, first.images[0].digest) = (image, Some(digest('a')));
+    }
+    roll_back(&cloud, Some(To::Revision("web:1".into()))).await.1.unwrap();
+    assert_eq!((runs(&cloud), cloud.own().tags[BASE].as_str()), (pinned('a'), "web:1"));
+    cloud.ends(true);
+    let (decisions, _) = roll_back(&cloud, None).await;
+    assert_eq!(actions(&decisions), [Action::Kept], "asking twice is asking once: {decisions:?}");
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('a'));
 }
 
 #[tokio::test]
