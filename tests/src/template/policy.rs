@@ -81,6 +81,12 @@ pub(super) fn statements(document: &Value) -> Vec<Statement> {
 fn holds(condition: &Value, context: &Context) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.into_iter().all(|(operator, keys)| {
+        if operator == "Null" {
+            let absent = |(key, wanted): (&String, &Value)| {
+                text(wanted) == (!context.contains_key(key.as_str())).to_string()
+            };
+            return keys.as_object().into_iter().flatten().all(absent);
+        }
         let compare: fn(&str, &str) -> bool = match operator.as_str() {
             "ArnLike" | "ArnEquals" | "StringLike" => like,
             "StringEquals" => |wanted, has| wanted == has,
