@@ -85,6 +85,9 @@ pub struct Demo {
 pub struct Local {
     #[command(flatten)]
     pub place: Place,
+    /// How many times as fast time runs for AWS: metrics, alarms, sweeps, bake times. Processes run as they do
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=120), value_name = "N")]
+    pub speed: u32,
 }
 
 #[derive(Debug, Clone, Arguments)]
@@ -162,6 +165,7 @@ mod tests {
             "pushboat demo --tasks 0",
             "pushboat demo --rate 0",
             "pushboat local --sweep-seconds 0",
+            "pushboat local --speed 0",
             "pushboat local --sweep-seconds NaN",
             "pushboat push game",
             "pushboat push game --tag v2 --colour red",

@@ -1,12 +1,30 @@
 //! The one door to the world while it runs live: locks it, moves it to the present, lets the caller in, and sends
 //! what must happen outside to whoever carries it out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::world::{Effect, Report, World};
+
+/// There is one time in a process, as there is one wall clock.
+static CLOCK: OnceLock<Clock> = OnceLock::new();
+
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    /// When both clocks showed the same.
+    from: Timestamp,
+    speed: u32,
+}
+
+impl Clock {
+    fn read(self, wall: Timestamp) -> Timestamp {
+        let passed = wall.duration_since(self.from);
+        let faster = passed.checked_mul(i32::try_from(self.speed).unwrap_or(i32::MAX));
+        faster.and_then(|it| self.from.checked_add(it).ok()).unwrap_or(Timestamp::MAX)
+    }
+}
 
 /// Cheap to clone. Never held across an await: a visit is a plain function call.
 #[derive(Debug, Clone)]
@@ -21,9 +39,31 @@ impl Hub {
         (Hub { world: Arc::new(Mutex::new(world)), effects }, receiver)
     }
 
-    /// The wall clock, the only one in this crate.
+    /// The time of the world, and of everything that says when something happened in it.
     pub fn now() -> Timestamp {
+        match CLOCK.get() {
+            Some(clock) => clock.read(Hub::wall()),
+            None => Hub::wall(),
+        }
+    }
+
+    /// The wall clock, for what processes outside compare with their own: the deadline of an invocation, the time of
+    /// a signature.
+    pub fn wall() -> Timestamp {
         Timestamp::now()
+    }
+
+    /// From now on time in the world runs so many times as fast. For the whole process, once, before a place starts.
+    pub fn run_faster(speed: u32) {
+        let clock = Clock { from: Hub::wall(), speed: speed.max(1) };
+        if CLOCK.set(clock).is_err() {
+            tracing::warn!("the speed of time has been chosen already");
+        }
+    }
+
+    /// How many times as fast time runs in the world.
+    pub fn speed() -> u32 {
+        CLOCK.get().map_or(1, |clock| clock.speed)
     }
 
     /// Visits the world at the present moment.
@@ -41,5 +81,22 @@ impl Hub {
 
     pub fn report(&self, report: Report) {
         self.with(|world| world.report(report));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_second_of_the_wall_is_a_minute_of_the_world() {
+        let from = Timestamp::from_second(1_790_000_000).unwrap();
+        let clock = Clock { from, speed: 60 };
+        assert_eq!(clock.read(from), from);
+        assert_eq!(clock.read(from + SignedDuration::from_secs(1)), from + SignedDuration::from_mins(1));
     }
 }

@@ -8,7 +8,7 @@
 //!  curl    ──► gateway ──┼─────────────────────────► lambda
 //!  skopeo  ──► registry ─┼─► hub ─► world ────┼──► bus ─► lambda   functions, retries, dead letters
 //!  browser ──► balancer ─┘    ▲               └──► (balancer reads the target table)
-//!                             └── reports: started, exited, probed, idle
+//!                             └── reports: started, exited, probed, idle, measured
 //! ```
 //!
 //! It knows nothing of Pushboat: functions are programs it is told to run.
@@ -19,6 +19,7 @@ pub mod gateway;
 pub mod hub;
 mod inspect;
 pub mod lambda;
+mod measure;
 pub mod place;
 pub mod registry;
 pub mod tasks;

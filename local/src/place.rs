@@ -8,17 +8,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::Value;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::balancer::{Address, ListenerChanges, Listeners};
-use crate::bus::{Bus, BusError, Rule};
+use crate::bus::{Bus, BusError, Rule, Trigger};
 use crate::gateway::{Api, ApiError, Gateway};
 use crate::hub::Hub;
 use crate::inspect::{self, Inspect};
 use crate::lambda::{self, Function, Lambda};
+use crate::measure;
 use crate::registry::{self, BlobStore, Platform, Registry};
 use crate::tasks::{ImageError, RunnerSettings, TaskRunner};
 use crate::wire::{self, Caller, Credential, Wire};
@@ -108,7 +110,12 @@ impl Place {
         let (api_listener, api_address) = open(settings.api_port).await?;
         let endpoints =
             Endpoints { aws, registry: registry_address, game: game_address.get(), api: api_address };
-        let Deployed { mut functions, rules, api } = deployed(&endpoints);
+        let Deployed { mut functions, mut rules, api } = deployed(&endpoints);
+        for rule in &mut rules {
+            if let Trigger::Schedule(period) = &mut rule.trigger {
+                *period /= Hub::speed();
+            }
+        }
 
         let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
         let mut credentials: Vec<_> = functions
@@ -164,7 +171,8 @@ impl Place {
             tokio::spawn(serve(aws_listener, aws_router, stopped.clone())),
             tokio::spawn(serve(registry_listener, registry::router(registry), stopped.clone())),
             tokio::spawn(serve(api_listener, gateway.router(), stopped.clone())),
-            tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), listeners.changes())),
+            tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), lambda.clone(), listeners.changes())),
+            tokio::spawn(measure::run(hub.clone(), tasks.clone(), listeners.traffic(), stopped.clone())),
             tokio::spawn(tick(hub.clone(), stopped)),
         ];
         Ok(Place {
@@ -301,6 +309,7 @@ async fn carry_out(
     mut effects: mpsc::UnboundedReceiver<Effect>,
     tasks: TaskRunner,
     bus: Bus,
+    lambda: Lambda,
     listeners: ListenerChanges,
 ) {
     while let Some(effect) = effects.recv().await {
@@ -308,8 +317,16 @@ async fn carry_out(
             Effect::StartTask(task) => tasks.start_task(task),
             Effect::StopTask { task_arn } => tasks.stop_task(&task_arn),
             Effect::Event(event) => bus.put(event),
+            Effect::InvokeFunction { function, payload } => invoke(&lambda, &function, payload),
             Effect::Listener(change) => listeners.put(change),
         }
+    }
+}
+
+/// As CloudWatch: a function that does not exist is nobody's error.
+fn invoke(lambda: &Lambda, function: &str, payload: Value) {
+    if let Err(error) = lambda.invoke_async(function, payload) {
+        tracing::warn!(%error, function, "an alarm's action was not carried out");
     }
 }
 

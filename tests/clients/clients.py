@@ -436,6 +436,100 @@ def scalable_targets_are_recorded(place):
 
 
 @check
+def boto3_puts_and_reads_metrics(place):
+    cloudwatch = place.client("cloudwatch")
+    begin = int(time.time()) // 60 * 60 - 600
+    dimensions = [{"Name": "Service", "Value": "game"}]
+    # More than 10 KB, so that it comes compressed.
+    cloudwatch.put_metric_data(Namespace="Clients", MetricData=[
+        {"MetricName": "Load", "Dimensions": dimensions, "Timestamp": begin + number % 5 * 60, "Value": number}
+        for number in range(500)
+    ])
+    listed = cloudwatch.list_metrics(Namespace="Clients")["Metrics"]
+    assert listed == [{"Namespace": "Clients", "MetricName": "Load", "Dimensions": dimensions}], listed
+    metric = {"Namespace": "Clients", "MetricName": "Load", "Dimensions": dimensions}
+    queries = [
+        {"Id": "m1", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}},
+        {"Id": "e1", "Expression": "FILL(m1, 0) / PERIOD(m1)", "Label": "rate"},
+    ]
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=queries, StartTime=begin, EndTime=begin + 360, ScanBy="TimestampAscending",
+        PaginationConfig={"PageSize": 4})
+    values = {}
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            values.setdefault(result["Label"], []).extend(result["Values"])
+    assert values["Load"] == [24750, 24850, 24950, 25050, 25150] and values["rate"][4:] == [25150 / 60, 0], values
+    points = cloudwatch.get_metric_statistics(
+        Namespace="Clients", MetricName="Load", Dimensions=dimensions, StartTime=begin, EndTime=begin + 300, Period=300,
+        Statistics=["Average"], ExtendedStatistics=["p50"])["Datapoints"]
+    assert points[0]["Average"] == 249.5 and abs(points[0]["ExtendedStatistics"]["p50"] / 249 - 1) < 0.1, points
+    refused(lambda: cloudwatch.put_metric_data(Namespace="AWS/ECS", MetricData=[{"MetricName": "x", "Value": 1}]),
+            "InvalidParameterValue")
+    refused(lambda: cloudwatch.get_metric_data(MetricDataQueries=[{"Id": "e1", "Expression": "NOPE(1)"}],
+                                               StartTime=begin, EndTime=begin + 60), "ValidationError")
+
+
+@check
+def alarms_speak_every_protocol_of_cloudwatch(place):
+    place.aws("cloudwatch", "put-metric-alarm", "--alarm-name", "clients", "--namespace", "Clients", "--metric-name",
+              "Load", "--statistic", "Average", "--period", "60", "--evaluation-periods", "1", "--threshold", "1",
+              "--comparison-operator", "GreaterThanThreshold", "--treat-missing-data", "notBreaching")
+    cloudwatch = place.client("cloudwatch")
+    cloudwatch.put_composite_alarm(AlarmName="any-client", AlarmRule="ALARM(clients) OR FALSE")
+    cloudwatch.set_alarm_state(AlarmName="clients", StateValue="ALARM", StateReason="a test")
+    shown = place.aws("cloudwatch", "describe-alarms", "--state-value", "ALARM", "--alarm-types", "CompositeAlarm",
+                      "MetricAlarm")
+    assert [it["AlarmName"] for it in shown["MetricAlarms"] + shown["CompositeAlarms"]] == ["clients", "any-client"], shown
+    seen = json.load(urllib.request.urlopen(place.at["control"] + "events"))
+    heard = [it["event"]["detail"]["alarmName"] for it in seen if it["event"]["source"] == "aws.cloudwatch"]
+    assert "clients" in heard and "any-client" in heard, heard
+
+    def ask(body, content_type, **headers):
+        credentials = Credentials(place.at["access_key_id"], place.at["secret_access_key"])
+        request = AWSRequest(method="POST", url=place.at["aws"] + "/", data=body,
+                             headers={"Content-Type": content_type, **headers})
+        SigV4Auth(credentials, "monitoring", place.at["region"]).add_auth(request)
+        prepared = request.prepare()
+        sent = urllib.request.Request(prepared.url, data=body.encode(), headers=dict(prepared.headers))
+        try:
+            return urllib.request.urlopen(sent).read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    form = "application/x-www-form-urlencoded; charset=utf-8"
+    old = ask("Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1=clients", form)
+    assert "<MetricAlarms><member><AlarmName>clients</AlarmName>" in old, old
+    wrong = ask("Action=SetAlarmState&AlarmName=nobody&StateValue=OK&StateReason=x", form)
+    assert "<Code>ResourceNotFound</Code>" in wrong, wrong
+    new = ask('{"AlarmNames":["clients"]}', "application/x-amz-json-1.0",
+              **{"X-Amz-Target": "GraniteServiceVersion20100801.DescribeAlarms"})
+    assert json.loads(new)["MetricAlarms"][0]["StateReason"] == "a test", new
+    refused(lambda: cloudwatch.delete_alarms(AlarmNames=["clients"]), "ValidationError")
+    cloudwatch.delete_alarms(AlarmNames=["clients", "any-client"])
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+@check
+def tasks_and_load_balancer_are_measured(place):
+    cloudwatch = place.client("cloudwatch")
+    urllib.request.urlopen(place.at["game"]).read()
+
+    def measured():
+        names = {it["MetricName"] for namespace in ("AWS/ECS", "AWS/ApplicationELB")
+                 for it in cloudwatch.list_metrics(Namespace=namespace)["Metrics"]}
+        return {"CPUUtilization", "MemoryUtilization", "RequestCount", "TargetResponseTime", "HealthyHostCount"} <= names
+    # A minute, and the delay until it can be seen.
+    wait("metrics of a minute", measured, 150)
+    end = int(time.time()) + 60
+    point = cloudwatch.get_metric_statistics(
+        Namespace="AWS/ECS", MetricName="MemoryUtilization", StartTime=end - 600, EndTime=end, Period=60,
+        Dimensions=[{"Name": "ClusterName", "Value": "pushboat"}, {"Name": "ServiceName", "Value": "game-2048"}],
+        Statistics=["Average", "SampleCount"])["Datapoints"][0]
+    assert 0 < point["Average"] < 100 and point["Unit"] == "Percent", point
+
+
+@check
 def docker_pushes_where_an_engine_runs(place):
     engine = shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
     if not engine:

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use pushboat_local::hub::Hub;
 use pushboat_local::place::{Deployed, Endpoints, Place, PlaceSettings};
 use pushboat_local::world::Settings;
 use tempfile::TempDir;
@@ -227,6 +228,9 @@ impl Local {
 pub async fn run(arguments: args::Local) -> Result<ExitCode> {
     let page = Page::new(Voice::choose(false));
     let mut interrupted = tokio::spawn(interrupted());
+    if arguments.speed > 1 {
+        Hub::run_faster(arguments.speed);
+    }
     let local = tokio::select! {
         local = begin(&page, &arguments.place) => local?,
         _ = &mut interrupted => return Ok(INTERRUPTED.into()),

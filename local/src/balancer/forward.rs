@@ -38,6 +38,7 @@ pub(super) async fn serve(
     shared.totals().arrived();
     let own_answer = |status: StatusCode| {
         shared.totals().balancer_answered(status.as_u16(), arrived.elapsed());
+        shared.traffic.answered_itself(&shared.target_group_arn, status.as_u16());
         Ok(own_answer(status))
     };
     let Some(request) = towards_target(&shared, client, request) else {
@@ -47,11 +48,14 @@ pub(super) async fn serve(
         return own_answer(StatusCode::SERVICE_UNAVAILABLE);
     };
     let target = in_flight.target();
+    let sent_on = Instant::now();
+    shared.traffic.sent_on(&shared.target_group_arn);
     match exchange(&target, request, shared.settings.idle_timeout).await {
         Ok((response, connection)) => {
             let status = response.status().as_u16();
             target.answered(status);
             shared.totals().target_answered(status, arrived.elapsed());
+            shared.traffic.answered(&shared.target_group_arn, status, sent_on.elapsed());
             Ok(towards_client(&shared, response, in_flight, connection))
         }
         Err(NoAnswer::TimedOut) => {

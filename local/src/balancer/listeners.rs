@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Addresses, Balancer};
+use super::{Addresses, Balancer, Traffic};
 use crate::hub::Hub;
 use crate::world::elb::ListenerChange;
 
@@ -14,6 +14,7 @@ use crate::world::elb::ListenerChange;
 pub struct Listeners {
     changes: mpsc::UnboundedSender<Word>,
     working: JoinHandle<()>,
+    traffic: Traffic,
 }
 
 #[derive(Debug)]
@@ -36,7 +37,13 @@ impl ListenerChanges {
 impl Listeners {
     pub fn start(hub: Hub, addresses: Addresses) -> Listeners {
         let (changes, received) = mpsc::unbounded_channel();
-        Listeners { changes, working: tokio::spawn(work(hub, addresses, received)) }
+        let traffic = Traffic::default();
+        let working = tokio::spawn(work(hub, addresses, traffic.clone(), received));
+        Listeners { changes, working, traffic }
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.traffic.clone()
     }
 
     pub fn changes(&self) -> ListenerChanges {
@@ -57,14 +64,14 @@ impl Drop for Listeners {
     }
 }
 
-async fn work(hub: Hub, addresses: Addresses, mut received: mpsc::UnboundedReceiver<Word>) {
+async fn work(hub: Hub, addresses: Addresses, traffic: Traffic, mut received: mpsc::UnboundedReceiver<Word>) {
     let mut running: BTreeMap<String, Balancer> = BTreeMap::new();
     while let Some(Word::Change(change)) = received.recv().await {
         match change {
             ListenerChange::Start { listener_arn, load_balancer_arn, target_group_arn } => {
-                let started = addresses
-                    .listen(&load_balancer_arn)
-                    .and_then(|listener| Balancer::start(hub.clone(), listener, &target_group_arn));
+                let started = addresses.listen(&load_balancer_arn).and_then(|listener| {
+                    Balancer::start(hub.clone(), listener, &target_group_arn, traffic.clone())
+                });
                 match started {
                     Ok(balancer) => {
                         running.insert(listener_arn, balancer);

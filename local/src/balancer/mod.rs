@@ -13,6 +13,7 @@
 //! | `connection` | connections to one target |
 //! | `health` | health checks |
 //! | `counters`, `histogram` | what was counted |
+//! | `traffic` | the same since the last minute, for CloudWatch |
 
 mod addresses;
 mod body;
@@ -26,12 +27,14 @@ mod listeners;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 pub use addresses::{Address, Addresses};
 pub use counters::{Counters, StatusClasses, TargetCounters};
 pub(crate) use histogram::Histogram;
 pub use listeners::{ListenerChanges, Listeners};
 pub use table::{RegisteredTarget, TargetTable};
+pub(crate) use traffic::{GroupTraffic, Traffic};
 
 use std::io;
 use std::net::SocketAddr;
@@ -92,6 +95,7 @@ pub struct Balancer {
 struct Shared {
     table: Table,
     totals: Arc<Mutex<Totals>>,
+    traffic: Traffic,
     settings: BalancerSettings,
     target_group_arn: String,
     listener_port: u16,
@@ -111,9 +115,14 @@ impl std::fmt::Debug for Shared {
 
 impl Balancer {
     /// Serves on `listener` until [`Balancer::shutdown`].
-    pub fn start(hub: Hub, listener: TcpListener, target_group_arn: &str) -> io::Result<Balancer> {
+    pub(crate) fn start(
+        hub: Hub,
+        listener: TcpListener,
+        target_group_arn: &str,
+        traffic: Traffic,
+    ) -> io::Result<Balancer> {
         let control = HubControl { hub, target_group_arn: target_group_arn.to_owned() };
-        Balancer::start_with(control, listener, target_group_arn, BalancerSettings::default())
+        Balancer::start_counted(control, listener, target_group_arn, BalancerSettings::default(), traffic)
     }
 
     pub fn start_with(
@@ -122,10 +131,21 @@ impl Balancer {
         target_group_arn: &str,
         settings: BalancerSettings,
     ) -> io::Result<Balancer> {
+        Balancer::start_counted(control, listener, target_group_arn, settings, Traffic::default())
+    }
+
+    fn start_counted(
+        control: impl TargetGroupControl,
+        listener: TcpListener,
+        target_group_arn: &str,
+        settings: BalancerSettings,
+        traffic: Traffic,
+    ) -> io::Result<Balancer> {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             table: Table::new(settings.idle_timeout),
             totals: Arc::default(),
+            traffic,
             settings,
             target_group_arn: target_group_arn.to_owned(),
             listener_port: address.port(),

@@ -110,7 +110,7 @@ impl Instance {
         let deadline = Instant::now() + timeout;
         self.desk.offer(Offer {
             request_id: event.request_id.clone(),
-            deadline_unix_millis: Hub::now().as_millisecond().saturating_add(millis),
+            deadline_unix_millis: Hub::wall().as_millisecond().saturating_add(millis),
             function_arn,
             trace_id: event.trace_id.clone(),
             payload: Bytes::from(event.payload.to_string()),

@@ -14,6 +14,7 @@
 //! | `inside_root` | paths as a container would see them |
 //! | `process` | a process group: start, stop, end |
 //! | `ports`, `metadata`, `logs` | what a task gets, can ask, and says |
+//! | `usage` | the processor time and memory its processes take |
 
 mod error;
 mod executable;
@@ -28,9 +29,11 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod usage;
 
 pub use images::{ImageError, Images};
 pub use logs::{LogLine, TaskLogs};
+pub use usage::Usage;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -82,6 +85,7 @@ struct Shared {
     ports: Ports,
     metadata: MetadataEndpoint,
     logs: TaskLogs,
+    groups: usage::Groups,
     live: Mutex<Live>,
 }
 
@@ -128,6 +132,7 @@ impl TaskRunner {
                 ports: Ports::new(),
                 metadata: MetadataEndpoint::start()?,
                 logs: TaskLogs::default(),
+                groups: usage::Groups::default(),
                 live: Mutex::default(),
             }),
         })
@@ -166,6 +171,11 @@ impl TaskRunner {
     /// The same of every task.
     pub fn task_logs(&self) -> TaskLogs {
         self.shared.logs.clone()
+    }
+
+    /// What the processes of each task take, by its ARN.
+    pub fn usage(&self) -> HashMap<String, Usage> {
+        self.shared.groups.usage()
     }
 
     /// ARNs of the tasks that have not ended.

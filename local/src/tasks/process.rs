@@ -2,6 +2,7 @@
 //! group once its first process has ended, as with the first process of a container.
 
 use std::io;
+use std::num::NonZeroI32;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -90,6 +91,11 @@ async fn spawn_when_not_busy(command: &mut Command) -> io::Result<Child> {
 }
 
 impl Running {
+    /// The number of the process group.
+    pub(super) fn group(&self) -> Option<i32> {
+        self.group.map(Pid::as_raw_nonzero).map(NonZeroI32::get)
+    }
+
     /// Until it has ended, by itself or because `phase` asked for it.
     pub(super) async fn run(mut self, mut phase: watch::Receiver<Phase>) -> Ended {
         let status = tokio::select! {

@@ -89,8 +89,11 @@ async fn start(
         match ready.start(shared, task).await {
             Ok((running, port)) => {
                 let phase = phase.subscribe();
+                let (shared, task_arn, group) = (shared.clone(), task.task_arn.clone(), running.group());
+                shared.groups.add(&task_arn, group);
                 containers.spawn(async move {
                     let ended = running.run(phase).await;
+                    shared.groups.remove(&task_arn, group);
                     drop(port);
                     (name, ended)
                 });

@@ -1,21 +1,26 @@
-//! How AWS answers: JSON 1.1 for some services, XML for the query services, and in each the shape of a refusal.
+//! How AWS answers: JSON 1.1 for some services, XML for the query services, CBOR for RPC v2, and in each the shape of a refusal.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, DATE, HeaderName};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::xml::Xml;
-use super::{elbv2, encoding, sts};
+use super::{cloudwatch, elbv2, encoding, sts};
 use crate::hub::Hub;
 use crate::world::Refusal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
+const RPC_V2_CBOR: &str = "rpc-v2-cbor";
+/// The code of an error as the query protocol has it, for clients that used to speak that.
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +29,19 @@ pub(super) enum Protocol {
     Json,
     /// A form in, XML out.
     Query,
+    /// Smithy RPC v2, with the operation in the path.
+    Cbor,
 }
 
 impl Protocol {
-    pub(super) fn of(headers: &HeaderMap) -> Protocol {
-        if headers.contains_key("x-amz-target") { Protocol::Json } else { Protocol::Query }
+    pub(super) fn of(parts: &Parts) -> Protocol {
+        if parts.headers.get(SMITHY_PROTOCOL).is_some_and(|protocol| protocol == RPC_V2_CBOR) {
+            Protocol::Cbor
+        } else if parts.headers.contains_key("x-amz-target") {
+            Protocol::Json
+        } else {
+            Protocol::Query
+        }
     }
 }
 
@@ -58,6 +71,16 @@ pub(super) fn json(id: &RequestId, value: &Value) -> Response {
     respond(id, StatusCode::OK, "application/x-amz-json-1.1", value.to_string())
 }
 
+pub(super) fn cbor(id: &RequestId, body: Vec<u8>) -> Response {
+    respond_cbor(id, StatusCode::OK, body)
+}
+
+fn respond_cbor(id: &RequestId, status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = respond(id, status, "application/cbor", body);
+    response.headers_mut().insert(SMITHY_PROTOCOL, HeaderValue::from_static(RPC_V2_CBOR));
+    response
+}
+
 pub(super) fn xml(id: &RequestId, operation: &str, namespace: &str, result: &str) -> Response {
     let mut xml = Xml::new();
     xml.root(&format!("{operation}Response"), namespace, |xml| {
@@ -70,6 +93,22 @@ pub(super) fn xml(id: &RequestId, operation: &str, namespace: &str, result: &str
 pub(super) fn refused(protocol: Protocol, service: &str, id: &RequestId, refusal: &Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match protocol {
+        Protocol::Cbor => {
+            let shape = format!("com.amazonaws.cloudwatch#{}", cloudwatch::shape_of(refusal.code));
+            let body = cloudwatch::value::Value::Map(vec![
+                ("__type".to_owned(), cloudwatch::value::Value::Text(shape)),
+                ("message".to_owned(), cloudwatch::value::Value::Text(refusal.message.clone())),
+            ]);
+            let mut response = respond_cbor(id, status, cloudwatch::cbor::write(&body));
+            add_query_error(&mut response, refusal);
+            response
+        }
+        Protocol::Json if service == super::CLOUDWATCH => {
+            let body = json!({"__type": cloudwatch::shape_of(refusal.code), "message": refusal.message});
+            let mut response = respond(id, status, "application/x-amz-json-1.0", body.to_string());
+            add_query_error(&mut response, refusal);
+            response
+        }
         Protocol::Json => {
             let body = json!({"__type": refusal.code, "message": refusal.message});
             let mut response = respond(id, status, "application/x-amz-json-1.1", body.to_string());
@@ -81,8 +120,19 @@ pub(super) fn refused(protocol: Protocol, service: &str, id: &RequestId, refusal
     }
 }
 
+fn add_query_error(response: &mut Response, refusal: &Refusal) {
+    let fault = if refusal.http_status < 500 { "Sender" } else { "Receiver" };
+    if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", refusal.code)) {
+        response.headers_mut().insert(QUERY_ERROR, value);
+    }
+}
+
 fn error_document(service: &str, id: &RequestId, refusal: &Refusal) -> String {
-    let namespace = if service == "sts" { sts::NAMESPACE } else { elbv2::NAMESPACE };
+    let namespace = match service {
+        "sts" => sts::NAMESPACE,
+        super::CLOUDWATCH => cloudwatch::NAMESPACE,
+        _ => elbv2::NAMESPACE,
+    };
     let fault = if refusal.http_status < 500 { "Sender" } else { "Receiver" };
     let mut xml = Xml::new();
     xml.root("ErrorResponse", namespace, |xml| {
@@ -96,11 +146,21 @@ fn error_document(service: &str, id: &RequestId, refusal: &Refusal) -> String {
     xml.finish()
 }
 
-fn respond(id: &RequestId, status: StatusCode, content_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn respond(
+    id: &RequestId,
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Body>,
+) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // The time of the world: functions take theirs from it.
+    let date = Hub::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        headers.insert(DATE, date);
+    }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, id);
     }

@@ -88,6 +88,10 @@ impl Wire {
             headers: &parts.headers,
             body,
         };
-        sigv4::verify(&signed, &self.credentials, &region, Hub::now())
+        // Clients sign by their own clock, unless the `Date` of an answer has taught them ours.
+        sigv4::verify(&signed, &self.credentials, &region, Hub::wall()).or_else(|error| match Hub::speed() {
+            1 => Err(error),
+            _ => sigv4::verify(&signed, &self.credentials, &region, Hub::now()),
+        })
     }
 }

@@ -29,6 +29,10 @@ impl Form {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// An object of strings, every member as it was named.
     pub(super) fn to_json(&self) -> Value {
         self.0.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()

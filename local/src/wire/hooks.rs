@@ -16,7 +16,7 @@ use crate::world::{Refusal, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedCall {
     /// As in the scope of the signature: `ecs`, `ecr`, `elasticloadbalancing`, `sts`, `application-autoscaling`, `logs`,
-    /// `events`.
+    /// `events`, `monitoring`.
     pub service: String,
     pub operation: String,
     /// The caller's ARN.
@@ -61,6 +61,7 @@ pub(super) async fn before(
             request: match &call.input {
                 Input::Json(body) => body.clone(),
                 Input::Form(form) => form.to_json(),
+                Input::CloudWatch(input) => input.to_json(),
             },
         });
     }
@@ -71,12 +72,12 @@ pub(super) async fn before(
             Ok(())
         }
         Some(FaultKind::Throttle) => Err(match protocol {
-            Protocol::Json => Refusal::new("ThrottlingException", "Rate exceeded"),
+            Protocol::Json | Protocol::Cbor => Refusal::new("ThrottlingException", "Rate exceeded"),
             Protocol::Query => Refusal::new("Throttling", "Rate exceeded"),
         }),
         Some(FaultKind::ServerError) => Err(Refusal {
             code: match protocol {
-                Protocol::Json => "ServerException",
+                Protocol::Json | Protocol::Cbor => "ServerException",
                 Protocol::Query => "InternalFailure",
             },
             message: "Service Unavailable. Please try again later.".to_owned(),

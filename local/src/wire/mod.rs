@@ -7,14 +7,15 @@
 //! | `answer` | how AWS says yes and no, in JSON and in XML |
 //! | `hooks` | what tests see of calls, and how they make AWS refuse |
 //! | `encoding`, `form`, `xml`, `paging` | the small parts of the protocols |
-//! | `ecs`, `ecr`, `elbv2`, `sts`, `application_autoscaling`, `logs`, `events` | one translation per service |
+//! | `ecs`, `ecr`, `elbv2`, `sts`, `application_autoscaling`, `logs`, `events`, `cloudwatch` | one translation per service |
 //!
-//! JSON services name the operation in `X-Amz-Target`, query services in the form member `Action`; the scope of the
-//! signature names the service. Nothing here decides anything: what ECS or ELB would do is asked of the world.
+//! JSON services name the operation in `X-Amz-Target`, query services in the form member `Action`, RPC v2 (CBOR, spoken
+//! by CloudWatch) in the path; the scope of the signature names the service. Nothing here decides anything: what ECS or ELB would do is asked of the world.
 
 mod answer;
 mod application_autoscaling;
 mod caller;
+mod cloudwatch;
 mod ecr;
 mod ecs;
 mod elbv2;
@@ -30,7 +31,9 @@ mod sts;
 mod tests;
 mod xml;
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -119,7 +122,7 @@ pub fn router(state: Wire) -> Router {
 
 async fn serve(State(wire): State<Wire>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let protocol = Protocol::of(&parts.headers);
+    let protocol = Protocol::of(&parts);
     let id = RequestId::new();
     match read(body).await {
         Ok(body) => match authenticate(&wire, &parts, &body, protocol) {
@@ -169,10 +172,13 @@ struct Call {
 enum Input {
     Json(Value),
     Form(Form),
+    /// Of CloudWatch, whatever the protocol.
+    CloudWatch(cloudwatch::value::Value),
 }
 
 enum Output {
     Json(Value),
+    Cbor(Vec<u8>),
     /// What stands between `<OperationResult>` and its end, and the namespace of the service.
     Xml {
         namespace: &'static str,
@@ -190,6 +196,7 @@ async fn answer_call(
     let Authenticated { protocol, caller, service } = authenticated;
     let named = match protocol {
         Protocol::Json => name_json_call(parts, body, &service),
+        Protocol::Cbor => name_cbor_call(parts, body, &service),
         Protocol::Query => name_query_call(parts, body, &service),
     };
     let call = match named {
@@ -198,13 +205,14 @@ async fn answer_call(
     };
     let result = match hooks::before(wire, &call, &caller, protocol).await {
         Ok(()) => match wire.hub.with(|world| world.admit(call.service, &call.operation)) {
-            Ok(()) => carry_out(wire, &caller, &call).await,
+            Ok(()) => carry_out(wire, &caller, &call, protocol).await,
             Err(refusal) => Err(refusal),
         },
         Err(refusal) => Err(refusal),
     };
     let response = match result {
         Ok(Output::Json(value)) => answer::json(id, &value),
+        Ok(Output::Cbor(bytes)) => answer::cbor(id, bytes),
         Ok(Output::Xml { namespace, result }) => answer::xml(id, &call.operation, namespace, &result),
         Err(refusal) => answer::refused(protocol, &service, id, &refusal),
     };
@@ -218,9 +226,20 @@ async fn answer_call(
     response
 }
 
-async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, Refusal> {
+async fn carry_out(wire: &Wire, caller: &Caller, call: &Call, protocol: Protocol) -> Result<Output, Refusal> {
     let operation = call.operation.as_str();
     match (&call.input, call.service) {
+        (Input::CloudWatch(input), _) => {
+            let answer = cloudwatch::call(wire, operation, input)?;
+            Ok(match protocol {
+                Protocol::Json => Output::Json(answer.to_json()),
+                Protocol::Cbor => Output::Cbor(cloudwatch::cbor::write(&answer)),
+                Protocol::Query => Output::Xml {
+                    namespace: cloudwatch::NAMESPACE,
+                    result: cloudwatch::query::write(&answer),
+                },
+            })
+        }
         (Input::Json(body), "ecs") => ecs::call(wire, caller, operation, body).map(Output::Json),
         (Input::Json(body), "application-autoscaling") => {
             application_autoscaling::call(wire, operation, body).map(Output::Json)
@@ -235,12 +254,16 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call) -> Result<Output, 
     }
 }
 
-const JSON_TARGETS: [(&str, &str); 5] = [
+/// As in the scope of a signature.
+const CLOUDWATCH: &str = "monitoring";
+
+const JSON_TARGETS: [(&str, &str); 6] = [
     ("AmazonEC2ContainerServiceV20141113.", "ecs"),
     ("AmazonEC2ContainerRegistry_V20150921.", "ecr"),
     ("AnyScaleFrontendService.", "application-autoscaling"),
     ("AWSEvents.", "events"),
     ("Logs_20140328.", "logs"),
+    ("GraniteServiceVersion20100801.", CLOUDWATCH),
 ];
 
 fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
@@ -258,7 +281,54 @@ fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refus
     if scope != service {
         return Err(sigv4::AuthError::wrong_service(service).refusal(Protocol::Json));
     }
-    Ok(Call { service, operation: operation.to_owned(), input: Input::Json(parse_json(body)?) })
+    let body = parse_json(&unpacked(parts, body)?)?;
+    let input = match service {
+        CLOUDWATCH => Input::CloudWatch(
+            cloudwatch::value::Value::from_json(&body)
+                .ok_or_else(|| Refusal::new("SerializationException", "The request is null."))?,
+        ),
+        _ => Input::Json(body),
+    };
+    Ok(Call { service, operation: operation.to_owned(), input })
+}
+
+/// `POST /service/<name>/operation/<name>`
+fn name_cbor_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
+    let mut path = parts.uri.path().trim_matches('/').split('/');
+    let (Some("service"), Some(cloudwatch::TARGET), Some("operation"), Some(operation), None) =
+        (path.next(), path.next(), path.next(), path.next(), path.next())
+    else {
+        let path = parts.uri.path();
+        let known = format!("{path} is not /service/{}/operation/<name>", cloudwatch::TARGET);
+        return Err(Refusal::new("UnknownOperationException", known));
+    };
+    if scope != CLOUDWATCH {
+        return Err(sigv4::AuthError::wrong_service(CLOUDWATCH).refusal(Protocol::Cbor));
+    }
+    let body = unpacked(parts, body)?;
+    // An operation that takes nothing may be asked with nothing.
+    let input = match &body[..] {
+        [] => cloudwatch::value::Value::Map(Vec::new()),
+        body => cloudwatch::cbor::read(body)
+            .map_err(|error| Refusal::new("SerializationException", format!("Not CBOR: {error}")))?,
+    };
+    Ok(Call { service: CLOUDWATCH, operation: operation.to_owned(), input: Input::CloudWatch(input) })
+}
+
+/// PutMetricData may come compressed.
+fn unpacked<'a>(parts: &Parts, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Refusal> {
+    let encoding = parts.headers.get("content-encoding").and_then(|value| value.to_str().ok());
+    if !encoding.is_some_and(|encoding| encoding.split(',').any(|it| it.trim() == "gzip")) {
+        return Ok(Cow::Borrowed(body));
+    }
+    let mut unpacked = Vec::new();
+    let mut reader = flate2::read::GzDecoder::new(body).take(LARGEST_BODY_BYTES as u64 + 1);
+    let wrong = |error: String| Refusal::new("SerializationException", error);
+    reader.read_to_end(&mut unpacked).map_err(|error| wrong(format!("Not gzip: {error}")))?;
+    match unpacked.len() > LARGEST_BODY_BYTES {
+        true => Err(wrong("The request is too large once it is unpacked.".into())),
+        false => Ok(Cow::Owned(unpacked)),
+    }
 }
 
 fn parse_json(body: &[u8]) -> Result<Value, Refusal> {
@@ -290,14 +360,22 @@ fn drop_nulls_within(value: &mut Value) {
 }
 
 fn name_query_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
-    let service =
-        ["elasticloadbalancing", "sts"].into_iter().find(|service| *service == scope).ok_or_else(|| {
-            sigv4::AuthError::wrong_service("elasticloadbalancing' or 'sts").refusal(Protocol::Query)
-        })?;
-    let form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes(), body)?;
+    let service = ["elasticloadbalancing", "sts", CLOUDWATCH]
+        .into_iter()
+        .find(|service| *service == scope)
+        .ok_or_else(|| {
+        sigv4::AuthError::wrong_service("elasticloadbalancing', 'sts' or 'monitoring")
+            .refusal(Protocol::Query)
+    })?;
+    let body = unpacked(parts, body)?;
+    let form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes(), &body)?;
     let operation = form.get("Action").unwrap_or_default().to_owned();
     if operation.is_empty() {
         return Err(Refusal::new("MissingAction", "The request has no member Action."));
     }
-    Ok(Call { service, operation, input: Input::Form(form) })
+    let input = match service {
+        CLOUDWATCH => Input::CloudWatch(cloudwatch::query::read(&form)),
+        _ => Input::Form(form),
+    };
+    Ok(Call { service, operation, input })
 }

@@ -66,10 +66,14 @@ impl AuthError {
     /// The two protocols have different names and statuses for the same refusal.
     pub(super) fn refusal(&self, protocol: Protocol) -> Refusal {
         let (code, http_status) = match (protocol, self) {
-            (Protocol::Json, AuthError::Missing) => ("MissingAuthenticationTokenException", 400),
-            (Protocol::Json, AuthError::UnknownKey) => ("UnrecognizedClientException", 400),
-            (Protocol::Json, AuthError::Incomplete(_)) => ("IncompleteSignatureException", 400),
-            (Protocol::Json, AuthError::Invalid(_)) => ("InvalidSignatureException", 400),
+            (Protocol::Json | Protocol::Cbor, AuthError::Missing) => {
+                ("MissingAuthenticationTokenException", 400)
+            }
+            (Protocol::Json | Protocol::Cbor, AuthError::UnknownKey) => ("UnrecognizedClientException", 400),
+            (Protocol::Json | Protocol::Cbor, AuthError::Incomplete(_)) => {
+                ("IncompleteSignatureException", 400)
+            }
+            (Protocol::Json | Protocol::Cbor, AuthError::Invalid(_)) => ("InvalidSignatureException", 400),
             (Protocol::Query, AuthError::Missing) => ("MissingAuthenticationToken", 403),
             (Protocol::Query, AuthError::UnknownKey) => ("InvalidClientTokenId", 403),
             (Protocol::Query, AuthError::Incomplete(_)) => ("IncompleteSignature", 400),

@@ -1,5 +1,5 @@
 //! How many requests AWS takes: token buckets per account and region, one for each category of operations. ECS
-//! documents what fits at once and what is added each second; ECR documents rates, which are taken for both. What is
+//! documents what fits at once and what is added each second; ECR and CloudWatch document rates, which are taken for both. What is
 //! not documented (ELBv2, STS, most of ECR) is not counted.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,11 @@ const fn ecr(name: &'static str, operations: &'static [&'static str], per_second
     Category { service: "ecr", name, operations, burst: per_second, per_second }
 }
 
-pub const CATEGORIES: [Category; 20] = [
+const fn cloudwatch(operations: &'static [&'static str], per_second: f64) -> Category {
+    Category { service: "monitoring", name: operations[0], operations, burst: per_second, per_second }
+}
+
+pub const CATEGORIES: [Category; 34] = [
     ecs(
         "cluster modify",
         &[
@@ -72,6 +76,20 @@ pub const CATEGORIES: [Category; 20] = [
     ecr("authorization", &["GetAuthorizationToken"], 500.0),
     ecr("layer availability", &["BatchCheckLayerAvailability"], 1_000.0),
     ecr("layer download", &["GetDownloadUrlForLayer"], 3_000.0),
+    cloudwatch(&["DeleteAlarms"], 3.0),
+    cloudwatch(&["DescribeAlarmHistory"], 20.0),
+    cloudwatch(&["DescribeAlarms"], 9.0),
+    cloudwatch(&["DescribeAlarmsForMetric"], 9.0),
+    cloudwatch(&["DisableAlarmActions"], 3.0),
+    cloudwatch(&["EnableAlarmActions"], 3.0),
+    cloudwatch(&["GetMetricData"], 50.0),
+    cloudwatch(&["GetMetricStatistics"], 400.0),
+    cloudwatch(&["ListMetrics"], 25.0),
+    cloudwatch(&["ListTagsForResource", "TagResource", "UntagResource"], 20.0),
+    cloudwatch(&["PutCompositeAlarm"], 3.0),
+    cloudwatch(&["PutMetricAlarm"], 3.0),
+    cloudwatch(&["PutMetricData"], 500.0),
+    cloudwatch(&["SetAlarmState"], 3.0),
 ];
 
 /// How one bucket is filled, and what came to it.

@@ -1,10 +1,11 @@
 //! A deterministic state machine of the parts of AWS that a push meets: ECS, ECR, the load balancer's target
-//! table, scalable targets, and how many requests are taken. No I/O, no clock, no randomness of its own: time is an argument, what must happen outside is an
+//! table, scalable targets, metrics and alarms, and how many requests are taken. No I/O, no clock, no randomness of its own: time is an argument, what must happen outside is an
 //! [`Effect`], what did happen outside comes back as a [`Report`].
 //!
 //! It knows nothing of wires, sockets or processes, and nothing of Pushboat. Live, `place` drives it with the
 //! wall clock and real processes; in tests a seed can.
 
+pub mod cloudwatch;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -27,6 +28,7 @@ pub struct World {
     pub ecr: ecr::Ecr,
     pub elb: elb::Elb,
     pub scaling: scaling::Scaling,
+    pub cloudwatch: cloudwatch::CloudWatch,
     pub limits: limits::Limits,
     now: Timestamp,
     ids: u64,
@@ -44,6 +46,8 @@ pub enum Effect {
     StopTask { task_arn: String },
     /// An event for the default event bus, in the shape EventBridge delivers.
     Event(Value),
+    /// An alarm's action: an asynchronous invocation of a function, if there is one of that name.
+    InvokeFunction { function: String, payload: Value },
     /// A load balancer begins or ends to serve.
     Listener(elb::ListenerChange),
 }
@@ -115,6 +119,11 @@ pub enum Report {
         id: String,
         port: u16,
     },
+    /// What a part of AWS measured in a span of time that ended at `end`, for CloudWatch.
+    Measured {
+        end: Timestamp,
+        data: Vec<cloudwatch::Datum>,
+    },
 }
 
 impl World {
@@ -124,6 +133,7 @@ impl World {
             ecr: ecr::Ecr::default(),
             elb: elb::Elb::default(),
             scaling: scaling::Scaling::default(),
+            cloudwatch: cloudwatch::CloudWatch::default(),
             limits: limits::Limits::new(settings.limits),
             now,
             ids: 0,
@@ -150,7 +160,7 @@ impl World {
     /// The earliest later moment at which something happens by itself; `None` while everything waits for a
     /// report or a request.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        [self.next_elb_wake(), self.next_ecs_wake()].into_iter().flatten().min()
+        [self.next_elb_wake(), self.next_ecs_wake(), self.next_cloudwatch_wake()].into_iter().flatten().min()
     }
 
     /// Does what can be done now, until nothing is left to do.
@@ -161,6 +171,7 @@ impl World {
                 break;
             }
         }
+        self.advance_cloudwatch();
     }
 
     /// What to do outside, in order. Each is handed out once.
@@ -176,6 +187,7 @@ impl World {
             Report::TargetIdle { target_group_arn, id, port } => {
                 self.target_idle(&target_group_arn, &id, port);
             }
+            Report::Measured { end, data } => self.measured(end, data),
             about_a_task => self.task_reported(about_a_task),
         }
         self.settle();

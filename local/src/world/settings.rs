@@ -15,6 +15,7 @@ pub struct Settings {
     pub timing: TaskTiming,
     /// Requests are counted and refused as AWS does.
     pub limits: bool,
+    pub cloudwatch: super::cloudwatch::Settings,
 }
 
 /// How long a task stays in the states that need nothing from outside.
@@ -44,6 +45,7 @@ impl Default for Settings {
                 longest_restart_delay_seconds: 900,
             },
             limits: true,
+            cloudwatch: super::cloudwatch::Settings::default(),
         }
     }
 }

@@ -206,7 +206,8 @@ impl Stage {
                 Effect::StartTask(start) => self.start_task(&start),
                 Effect::StopTask { task_arn } => self.stop_task(&task_arn),
                 Effect::Event(event) => self.route(&event),
-                Effect::Listener(_) => {}
+                // There are no alarms in these runs.
+                Effect::Listener(_) | Effect::InvokeFunction { .. } => {}
             }
         }
         self.look_again();

@@ -78,6 +78,8 @@ pub(super) fn show(world: &World, service: &Service, with_tags: bool) -> Value {
 
 fn with_defaults(service: &Service) -> Map<String, Value> {
     let mut shown = service.passed_through.clone();
+    // ECS takes it, and does not show it here.
+    shown.remove("monitoring");
     for (member, value) in TEXT_DEFAULTS {
         let has_providers = service.passed_through.contains_key("capacityProviderStrategy");
         if !(member == "launchType" && has_providers) {

@@ -16,13 +16,14 @@ use crate::world::ecs::{
 use crate::world::{Refusal, World};
 
 /// Kept and shown, not acted on.
-const PASSED_THROUGH: [&str; 15] = [
+const PASSED_THROUGH: [&str; 16] = [
     "availabilityZoneRebalancing",
     "capacityProviderStrategy",
     "deploymentController",
     "enableECSManagedTags",
     "enableExecuteCommand",
     "launchType",
+    "monitoring",
     "networkConfiguration",
     "placementConstraints",
     "placementStrategy",

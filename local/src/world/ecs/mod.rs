@@ -13,6 +13,7 @@
 //! | `scheduler` | which of them, over the zones; unhealthy tasks |
 //! | `task` | one task's life, from PROVISIONING to STOPPED |
 //! | `report` | what containers did outside |
+//! | `metrics` | what CloudWatch's measuring needs to know of tasks |
 //! | `tag` | tags on clusters, services and task definitions |
 //! | `event` | what ECS tells: service messages and the events on the bus |
 //!
@@ -23,6 +24,7 @@ mod cluster;
 mod deployment;
 mod event;
 mod launch;
+mod metrics;
 mod native;
 mod report;
 mod requests;
@@ -36,6 +38,7 @@ mod task_definition;
 #[cfg(test)]
 mod tests;
 
+pub use metrics::Reservation;
 pub use native::{Hook, HookAction, Stage, Stages, configuration as native_configuration};
 pub use requests::{CreateService, StopType, Tags, TaskCounts, UpdateService};
 

@@ -31,7 +31,7 @@ impl World {
             Report::ContainerExited { container, exit_code, reason, .. } => {
                 self.container_exited(task, &container, exit_code, reason)
             }
-            Report::TargetProbed { .. } | Report::TargetIdle { .. } => {}
+            Report::TargetProbed { .. } | Report::TargetIdle { .. } | Report::Measured { .. } => {}
         }
     }
 

@@ -236,7 +236,7 @@ impl Laptop {
                     Effect::StartTask(start) => self.start(&start),
                     Effect::StopTask { task_arn } => self.stop(&task_arn),
                     Effect::Event(event) => self.events.push(event),
-                    Effect::Listener(_) => {}
+                    Effect::Listener(_) | Effect::InvokeFunction { .. } => {}
                 }
             }
         }
