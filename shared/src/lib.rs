@@ -20,10 +20,12 @@
 
 pub mod announce;
 pub mod base;
+pub mod capacity;
 pub mod cloud;
 pub mod control;
 pub mod decision;
 pub mod diagnosis;
+pub mod forecast;
 pub mod hint;
 pub mod hold;
 pub mod live_image;

@@ -1,0 +1,144 @@
+//! What a person wants of the count until a moment: `pushboat:desired`, `pushboat:min` and `pushboat:max`, each
+//! `<count> <until> <by> <reason>`. They win over everything until they expire, and then end by themselves.
+//!
+//! One that nobody can read says no count, so none is guessed; but whoever wrote it meant something, so meanwhile
+//! nothing is scaled in.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::policy::{MOST_TASKS, count};
+use crate::hold::one_word;
+use crate::model::Tags;
+use crate::policy::tag_value;
+
+pub const DESIRED: &str = "pushboat:desired";
+pub const MIN: &str = "pushboat:min";
+pub const MAX: &str = "pushboat:max";
+pub const KEYS: [&str; 3] = [DESIRED, MIN, MAX];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    pub count: u32,
+    pub until: Timestamp,
+    pub by: String,
+    pub reason: String,
+}
+
+/// What there is at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    pub desired: Option<Override>,
+    pub min: Option<Override>,
+    pub max: Option<Override>,
+    /// Keys of tags that can be removed.
+    pub expired: Vec<&'static str>,
+    /// Keys of tags that nobody can read.
+    pub unreadable: Vec<&'static str>,
+}
+
+impl Overrides {
+    pub fn of(tags: &Tags, now: Timestamp) -> Overrides {
+        let mut found = Overrides::default();
+        for key in KEYS {
+            let Some(value) = tags.get(key) else { continue };
+            let Some(wanted) = Override::parse(value) else {
+                found.unreadable.push(key);
+                continue;
+            };
+            if wanted.until <= now {
+                found.expired.push(key);
+                continue;
+            }
+            match key {
+                DESIRED => found.desired = Some(wanted),
+                MIN => found.min = Some(wanted),
+                _ => found.max = Some(wanted),
+            }
+        }
+        found
+    }
+}
+
+impl Override {
+    pub fn parse(value: &str) -> Option<Override> {
+        let mut words = value.trim().splitn(4, ' ');
+        let count = count(words.next()?).filter(|count| (1..=MOST_TASKS).contains(count))?;
+        let until = words.next()?.parse().ok()?;
+        let (by, reason) = (words.next()?, words.next()?.trim());
+        let said = !by.is_empty() && !reason.is_empty();
+        said.then(|| Override { count, until, by: by.to_owned(), reason: reason.to_owned() })
+    }
+
+    /// The tag's value, within what AWS takes. A name of several words becomes one.
+    pub fn value(&self) -> String {
+        tag_value(&format!("{} {} {} {}", self.count, seconds(self.until), one_word(&self.by), self.reason))
+    }
+}
+
+impl fmt::Display for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {} until {}: {}", self.count, self.by, seconds(self.until), self.reason)
+    }
+}
+
+fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Overrides {
+        let tags = pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Overrides::of(&tags, "2026-11-21T08:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn an_override_says_how_many_until_when_who_and_why() {
+        let found = of(&[
+            (DESIRED, "4 2026-11-21T08:00:01Z ann big sale"),
+            (MAX, "20 2026-11-21T08:00:00Z ann over"),
+        ]);
+        let wanted = found.desired.unwrap();
+        assert_eq!((wanted.count, wanted.by.as_str(), wanted.reason.as_str()), (4, "ann", "big sale"));
+        assert_eq!((found.max, found.expired), (None, vec![MAX]), "it ends at that second");
+        let min = of(&[(MIN, "2 2026-11-21T10:00:00+01:00 ann x")]).min.unwrap();
+        assert_eq!(min.to_string(), "2 by ann until 2026-11-21T09:00:00Z: x");
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_said_and_not_guessed() {
+        for odd in [
+            "",
+            "4",
+            "4 tomorrow ann sale",
+            "4 2026-11-22T08:00:00Z",
+            "4 2026-11-22T08:00:00Z ann",
+            "4 - ann sale",
+            "-4 2026-11-22T08:00:00Z ann sale",
+            "0 2026-11-22T08:00:00Z ann sale",
+            "5001 2026-11-22T08:00:00Z ann sale",
+        ] {
+            let found = of(&[(DESIRED, odd)]);
+            assert_eq!((found.unreadable, found.desired), (vec![DESIRED], None), "'{odd}'");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            count in 1..=MOST_TASKS, seconds in 0_i64..4_000_000_000, by in ".{0,40}[a-z]", reason in "[a-z].{0,400}"
+        ) {
+            let until = Timestamp::from_second(seconds).unwrap();
+            let value = Override { count, until, by: by.clone(), reason }.value();
+            prop_assert!(value.chars().count() <= 256);
+            let read = Override::parse(&value).unwrap();
+            prop_assert_eq!((read.count, read.until, read.by), (count, until, one_word(&by)));
+        }
+    }
+}
