@@ -32,6 +32,7 @@ fn service() -> Service {
             failed_tasks: 0,
         }),
         target_group_arns: vec!["arn:targets".into()],
+        subnets: 2,
         managed_by_ecs: false,
     }
 }

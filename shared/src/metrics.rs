@@ -1,0 +1,58 @@
+//! What CloudWatch measured of a service, by the minute, and the load that follows from it. It knows no AWS.
+
+use crate::capacity::load::{self, Points};
+use crate::capacity::{Signal, Target};
+
+/// A minute without requests is taken for one only when so many minutes have passed: the load balancer's counts
+/// may come after the hosts that it saw.
+const SETTLED_MINUTES: i64 = 2;
+
+/// From `first` up to the minute before `end`; both in minutes since 1970.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metrics {
+    pub first: i64,
+    pub end: i64,
+    /// Requests in a minute, over all of the service's target groups.
+    pub requests: Points,
+    pub healthy_hosts: Points,
+    /// Percent, on average over the tasks.
+    pub cpu: Points,
+    pub memory: Points,
+    /// Tasks that were measured.
+    pub running: Points,
+}
+
+impl Metrics {
+    /// The load minute by minute, in tasks.
+    pub fn load(&self, target: Target) -> Vec<f32> {
+        let Metrics { first, end, .. } = *self;
+        match target.signal {
+            Signal::Requests => {
+                let settled = end - SETTLED_MINUTES;
+                let last = self.requests.keys().next_back().map_or(settled, |last| settled.max(last + 1));
+                let end = last.clamp(first, end);
+                load::requests(first, end, &self.requests, &self.healthy_hosts, target.per_task)
+            }
+            Signal::Cpu => load::share(first, end, &self.cpu, &self.running, target.per_task),
+            Signal::Memory => load::share(first, end, &self.memory, &self.running, target.per_task),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_without_requests_is_no_load_once_the_counts_have_had_time_to_come() {
+        let target = Target { signal: Signal::Requests, per_task: 600.0 };
+        let hosts: Points = (0..10).map(|minute| (minute, 2.0)).collect();
+        let of = |requests: &[(i64, f64)]| {
+            let requests = requests.iter().copied().collect();
+            Metrics { end: 10, requests, healthy_hosts: hosts.clone(), ..Metrics::default() }.load(target)
+        };
+        assert_eq!(of(&[(6, 1200.0)]), [0., 0., 0., 0., 0., 0., 2., 0.]);
+        assert_eq!(of(&[(9, 1200.0)]).last(), Some(&2.0), "what has come counts at once");
+        assert_eq!(of(&[]).len(), 8);
+    }
+}
