@@ -34,6 +34,7 @@ pub enum FunctionName {
     Api,
     Deploy,
     LiveImage,
+    Scale,
     Sweep,
 }
 

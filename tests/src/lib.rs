@@ -26,6 +26,7 @@ pub mod simulate;
 pub mod template;
 pub mod wire;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -78,6 +79,8 @@ pub struct Wishes {
     pub lose_push_events: bool,
     /// So that the test can tell what the functions asked of AWS.
     pub record_calls: bool,
+    /// Of the service; without them its count stays what it is.
+    pub service_tags: BTreeMap<String, String>,
 }
 
 impl Default for Wishes {
@@ -87,6 +90,7 @@ impl Default for Wishes {
             sweep_every: Duration::from_secs(3_600),
             lose_push_events: false,
             record_calls: false,
+            service_tags: BTreeMap::new(),
         }
     }
 }
@@ -101,6 +105,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
         lose_push_events: wishes.lose_push_events,
         retry_delays: vec![Duration::from_millis(100); 2],
         programs: Programs::Folder(programs),
+        service_tags: wishes.service_tags,
     };
     Local::start(LocalSettings {
         record_calls: wishes.record_calls,

@@ -26,6 +26,7 @@ fn choices() -> Choices {
         lose_push_events: false,
         retry_delays: stack::RETRY_DELAYS.to_vec(),
         programs: Programs::Folder(PathBuf::new()),
+        service_tags: BTreeMap::new(),
     }
 }
 
