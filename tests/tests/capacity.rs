@@ -9,6 +9,7 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::{BehaviorVersion, Config, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, StateValue, Statistic, Tag};
 use jiff::SignedDuration;
+use pushboat_cli::demo::view::Phase;
 use pushboat_cli::local::{Local, stack};
 use pushboat_cli::push::Quiet;
 use pushboat_local::hub::Hub;
@@ -63,7 +64,7 @@ async fn alarms_load_and_people_decide_how_many_tasks_there_are() {
     assert_eq!(decision["hint"], format!("alarm {BUSY}"), "{decision}");
     assert!(decision["reason"].as_str().unwrap().contains("requests/20: "), "{decision}");
     swept(&local, "as many as the load needs", |service| service.desired_count >= 5).await;
-    local.wait_until(SOON, |view| view.is_settled() && view.healthy() >= 5).await.unwrap();
+    local.wait_until(SOON, |view| view.is_settled() && view.count(Phase::Healthy) >= 5).await.unwrap();
 
     // A person has the last word, for a while.
     let until = Hub::now() + SignedDuration::from_mins(6);
