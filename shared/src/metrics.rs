@@ -20,9 +20,30 @@ pub struct Metrics {
     pub memory: Points,
     /// Tasks that were measured.
     pub running: Points,
+    /// Of the last minutes, where the service is measured every 20 seconds.
+    pub fast: Vec<Fast>,
+}
+
+/// What was measured within a minute.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fast {
+    pub cpu: Option<f64>,
+    pub memory: Option<f64>,
+    pub running: f64,
 }
 
 impl Metrics {
+    /// The load of the last seconds, in tasks. A load balancer counts whole minutes only.
+    pub fn fast_load(&self, target: Target) -> Vec<f32> {
+        let percent = |fast: &Fast| match target.signal {
+            Signal::Requests => None,
+            Signal::Cpu => fast.cpu,
+            Signal::Memory => fast.memory,
+        };
+        let load = |fast: &Fast| Some((fast.running * percent(fast)? / target.per_task) as f32);
+        self.fast.iter().filter_map(load).collect()
+    }
+
     /// The load minute by minute, in tasks.
     pub fn load(&self, target: Target) -> Vec<f32> {
         let Metrics { first, end, .. } = *self;
@@ -42,6 +63,19 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_measured_within_the_minute_is_load_of_tasks_too() {
+        let fast = vec![
+            Fast { cpu: Some(90.0), memory: Some(35.0), running: 4.0 },
+            Fast { cpu: None, memory: Some(70.0), running: 4.0 },
+        ];
+        let metrics = Metrics { fast, ..Metrics::default() };
+        let of = |signal, per_task| metrics.fast_load(Target { signal, per_task });
+        assert_eq!(of(Signal::Cpu, 60.0), [6.0]);
+        assert_eq!(of(Signal::Memory, 70.0), [2.0, 4.0]);
+        assert_eq!(of(Signal::Requests, 600.0), []);
+    }
 
     #[test]
     fn a_minute_without_requests_is_no_load_once_the_counts_have_had_time_to_come() {

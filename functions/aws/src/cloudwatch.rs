@@ -10,10 +10,10 @@ use aws_sdk_cloudwatch::types::{
     AlarmType, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, ScanBy, StateValue,
 };
 use pushboat::Timestamp;
-use pushboat::capacity::Signal;
 use pushboat::capacity::load::Points;
+use pushboat::capacity::{FAST_SECONDS, Signal};
 use pushboat::cloud::Answer;
-use pushboat::metrics::Metrics;
+use pushboat::metrics::{Fast, Metrics};
 use pushboat::model::{Alarm, AlarmState, Service, Subject, Tags};
 
 use crate::client::Aws;
@@ -22,6 +22,12 @@ use crate::history::{History, Series};
 
 const DAY_MINUTES: i64 = 1440;
 const MINUTE: i32 = 60;
+/// ECS's shorter period, and how many of them a minute has.
+const FAST: i32 = 20;
+const FAST_A_MINUTE: f64 = 3.0;
+/// A service may begin to be measured every 20 seconds.
+const ASK_AGAIN_MINUTES: i64 = 60;
+const LATELY_MINUTES: i64 = 5;
 const ALARMS_PER_CALL: i32 = 100;
 
 /// One metric of a service, with its statistic.
@@ -39,7 +45,7 @@ impl Measured {
         format!("{} {} {last}", self.name, self.stat)
     }
 
-    fn query(&self, id: String) -> MetricDataQuery {
+    fn query(&self, id: String, period: i32) -> MetricDataQuery {
         let dimensions = self.dimensions.iter();
         let dimensions =
             dimensions.map(|(name, value)| Dimension::builder().name(*name).value(value).build());
@@ -48,7 +54,7 @@ impl Measured {
             .metric_name(self.name)
             .set_dimensions(Some(dimensions.collect()))
             .build();
-        let stat = MetricStat::builder().metric(metric).period(MINUTE).stat(self.stat).build();
+        let stat = MetricStat::builder().metric(metric).period(period).stat(self.stat).build();
         MetricDataQuery::builder().id(id).metric_stat(stat).build()
     }
 }
@@ -76,7 +82,15 @@ impl Aws {
         let mut history = known.unwrap_or_else(|| History::new(first, &series));
         let read = self.read(&subject, &measured, history.end(), end).await?;
         history.extend(end, &read);
-        let metrics = metrics(&history, &measured, first, end);
+        let mut metrics = metrics(&history, &measured, first, end);
+        if signals.iter().any(|signal| *signal != Signal::Requests) {
+            let is_measured = metrics.running.range(end - LATELY_MINUTES..).next().is_some();
+            metrics.fast = self.measured_fast(service, &mut history, is_measured, now).await?;
+            if matches!(history.fast_at, Some((true, _))) {
+                // A sample for each period of each task.
+                metrics.running.values_mut().for_each(|samples| *samples /= FAST_A_MINUTE);
+            }
+        }
         self.histories.keep(&service.name, history);
         Ok(metrics)
     }
@@ -99,15 +113,7 @@ impl Aws {
                 measured.push(of_group("HealthyHostCount", "Maximum"));
             }
         }
-        let of_service = |name, stat| Measured {
-            namespace: "AWS/ECS",
-            name,
-            stat,
-            dimensions: vec![
-                ("ClusterName", service.name.cluster.clone()),
-                ("ServiceName", service.name.service.clone()),
-            ],
-        };
+        let of_service = |name, stat| of_service(service, name, stat);
         if signals.contains(&Signal::Cpu) {
             measured.push(of_service("CPUUtilization", "Average"));
         }
@@ -150,7 +156,46 @@ impl Aws {
         Ok(balancer.cloned())
     }
 
-    /// From minute `first` up to the one before `end`.
+    /// What was measured every 20 seconds lately. Points between whole minutes tell that it is.
+    async fn measured_fast(
+        &self,
+        service: &Service,
+        history: &mut History,
+        is_measured: bool,
+        now: Timestamp,
+    ) -> Answer<Vec<Fast>> {
+        let minute = now.as_second().div_euclid(60);
+        if history.fast_at.is_some_and(|(is_fast, at)| !is_fast && minute < at + ASK_AGAIN_MINUTES) {
+            return Ok(Vec::new());
+        }
+        let (cpu, memory, samples) = (
+            of_service(service, "CPUUtilization", "Average"),
+            of_service(service, "MemoryUtilization", "Average"),
+            of_service(service, "CPUUtilization", "SampleCount"),
+        );
+        let period = i64::from(FAST);
+        let end = now.as_second().div_euclid(period) * period;
+        let measured = [cpu.clone(), memory.clone(), samples.clone()];
+        let read =
+            self.read_periods(&service.name.to_string(), &measured, end - FAST_SECONDS, end, FAST).await?;
+        let of = |measured: &Measured| read.get(&measured.series());
+        let at = |points: Option<&Points>, second| points.and_then(|it| it.get(&second)).copied();
+        let fast: Vec<_> = of(&samples)
+            .into_iter()
+            .flatten()
+            .map(|(second, running)| Fast {
+                cpu: at(of(&cpu), *second),
+                memory: at(of(&memory), *second),
+                running: *running,
+            })
+            .collect();
+        let is_fast = of(&samples).is_some_and(|points| points.keys().any(|second| second % 60 != 0));
+        // Where nothing is measured at all, nothing is known.
+        history.fast_at = is_measured.then_some((is_fast, minute));
+        Ok(if is_fast { fast } else { Vec::new() })
+    }
+
+    /// By minute, from `first` up to the one before `end`.
     async fn read(
         &self,
         subject: &str,
@@ -158,19 +203,34 @@ impl Aws {
         first: i64,
         end: i64,
     ) -> Answer<BTreeMap<Series, Points>> {
+        let read = self.read_periods(subject, measured, first * 60, end * 60, MINUTE).await?;
+        let by_minute =
+            |points: Points| points.into_iter().map(|(at, value)| (at.div_euclid(60), value)).collect();
+        Ok(read.into_iter().map(|(series, points)| (series, by_minute(points))).collect())
+    }
+
+    /// By second.
+    async fn read_periods(
+        &self,
+        subject: &str,
+        measured: &[Measured],
+        first: i64,
+        end: i64,
+        period: i32,
+    ) -> Answer<BTreeMap<Series, Points>> {
         let mut read = BTreeMap::<Series, Points>::new();
         if measured.is_empty() || first >= end {
             return Ok(read);
         }
         let ids: BTreeMap<String, Series> =
             measured.iter().enumerate().map(|(place, it)| (format!("m{place}"), it.series())).collect();
-        let queries = measured.iter().enumerate().map(|(place, it)| it.query(format!("m{place}")));
+        let queries = measured.iter().enumerate().map(|(place, it)| it.query(format!("m{place}"), period));
         let request = self
             .cloudwatch()
             .get_metric_data()
             .set_metric_data_queries(Some(queries.collect()))
-            .start_time(DateTime::from_secs(first * 60))
-            .end_time(DateTime::from_secs(end * 60))
+            .start_time(DateTime::from_secs(first))
+            .end_time(DateTime::from_secs(end))
             .scan_by(ScanBy::TimestampAscending);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -178,7 +238,7 @@ impl Aws {
             for result in page.metric_data_results() {
                 let Some(series) = result.id().and_then(|id| ids.get(id)) else { continue };
                 let points = result.timestamps().iter().zip(result.values());
-                let points = points.map(|(at, value)| (at.secs().div_euclid(60), *value));
+                let points = points.map(|(at, value)| (at.secs(), *value));
                 read.entry(series.clone()).or_default().extend(points);
             }
         }
@@ -211,6 +271,12 @@ impl Aws {
             answer.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
         Ok(pairs.collect())
     }
+}
+
+fn of_service(service: &Service, name: &'static str, stat: &'static str) -> Measured {
+    let dimensions =
+        vec![("ClusterName", service.name.cluster.clone()), ("ServiceName", service.name.service.clone())];
+    Measured { namespace: "AWS/ECS", name, stat, dimensions }
 }
 
 /// Several target groups of one service count together.

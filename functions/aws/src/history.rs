@@ -24,6 +24,8 @@ pub(crate) struct History {
     end: i64,
     /// By minute from `first` on; not a number where nothing is known.
     series: BTreeMap<Series, Vec<f32>>,
+    /// Whether the service is measured every 20 seconds, as it was at that minute. Nobody says so, but its metrics.
+    pub(crate) fast_at: Option<(bool, i64)>,
 }
 
 impl Histories {
@@ -54,7 +56,7 @@ impl Histories {
 impl History {
     pub(crate) fn new(first: i64, series: &[Series]) -> History {
         let series = series.iter().map(|name| (name.clone(), Vec::new())).collect();
-        History { first, end: first, series }
+        History { first, end: first, series, fast_at: None }
     }
 
     pub(crate) fn end(&self) -> i64 {

@@ -58,13 +58,15 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             *metrics = Some(self.measured(service, &policy, once.days).await);
         }
         let metrics = metrics.get_or_insert_default();
-        let minutes: Vec<_> = policy.targets.iter().map(|target| (*target, metrics.load(*target))).collect();
+        let each = policy.targets.iter();
+        let minutes: Vec<_> =
+            each.map(|target| (*target, metrics.load(*target), metrics.fast_load(*target))).collect();
         let loads: Vec<_> = minutes
             .iter()
-            .map(|(target, loads)| TargetLoad {
+            .map(|(target, loads, fast)| TargetLoad {
                 target: *target,
                 minutes: History { first_minute: metrics.first, loads },
-                fast: &[],
+                fast,
             })
             .collect();
         let decided = capacity::decide(&Situation {
