@@ -44,10 +44,10 @@ impl Metrics {
         self.fast.iter().filter_map(load).collect()
     }
 
-    /// The load minute by minute, in tasks.
-    pub fn load(&self, target: Target) -> Vec<f32> {
+    /// The load in tasks, minute by minute from the first on in which it is known: a young service has a short past.
+    pub fn load(&self, target: Target) -> (i64, Vec<f32>) {
         let Metrics { first, end, .. } = *self;
-        match target.signal {
+        let mut loads = match target.signal {
             Signal::Requests => {
                 let settled = end - SETTLED_MINUTES;
                 let last = self.requests.keys().next_back().map_or(settled, |last| settled.max(last + 1));
@@ -56,7 +56,10 @@ impl Metrics {
             }
             Signal::Cpu => load::share(first, end, &self.cpu, &self.running, target.per_task),
             Signal::Memory => load::share(first, end, &self.memory, &self.running, target.per_task),
-        }
+        };
+        let unknown = loads.iter().position(|load| !load.is_nan()).unwrap_or(loads.len());
+        loads.drain(..unknown);
+        (first + i64::try_from(unknown).unwrap_or(0), loads)
     }
 }
 
@@ -83,10 +86,21 @@ mod tests {
         let hosts: Points = (0..10).map(|minute| (minute, 2.0)).collect();
         let of = |requests: &[(i64, f64)]| {
             let requests = requests.iter().copied().collect();
-            Metrics { end: 10, requests, healthy_hosts: hosts.clone(), ..Metrics::default() }.load(target)
+            Metrics { end: 10, requests, healthy_hosts: hosts.clone(), ..Metrics::default() }.load(target).1
         };
         assert_eq!(of(&[(6, 1200.0)]), [0., 0., 0., 0., 0., 0., 2., 0.]);
         assert_eq!(of(&[(9, 1200.0)]).last(), Some(&2.0), "what has come counts at once");
         assert_eq!(of(&[]).len(), 8);
+    }
+
+    #[test]
+    fn the_past_begins_where_something_is_known() {
+        let (cpu, running) = ([(7, 30.0), (9, 60.0)].into(), [(7, 2.0), (8, 2.0), (9, 2.0)].into());
+        let metrics = Metrics { first: 2, end: 11, cpu, running, ..Metrics::default() };
+        let (first, loads) = metrics.load(Target { signal: Signal::Cpu, per_task: 60.0 });
+        assert_eq!((first, loads.len(), loads[0], loads[2]), (7, 4, 1.0, 2.0));
+        let (first, loads) = Metrics { first: 2, end: 11, ..Metrics::default() }
+            .load(Target { signal: Signal::Cpu, per_task: 60.0 });
+        assert_eq!((first, loads.len()), (11, 0));
     }
 }

@@ -67,7 +67,7 @@ async fn alarms_load_and_people_decide_how_many_tasks_there_are() {
     local.wait_until(SOON, |view| view.is_settled() && view.count(Phase::Healthy) >= 5).await.unwrap();
 
     // A person has the last word, for a while.
-    let until = Hub::now() + SignedDuration::from_mins(6);
+    let until = Hub::now() + SignedDuration::from_mins(4);
     let word = format!("2 {} ann costs", until.strftime("%Y-%m-%dT%H:%M:%SZ"));
     let arn = service(&local).arn;
     local.place.hub().with(|world| {
@@ -75,11 +75,7 @@ async fn alarms_load_and_people_decide_how_many_tasks_there_are() {
     });
     swept(&local, "two, as ann says", |service| service.desired_count == 2).await;
     let last = scaled(&local).pop().unwrap();
-    assert!(
-        last["reason"].as_str().unwrap().starts_with("from 5 to 2: override: 2 by ann")
-            || last["reason"].as_str().unwrap().starts_with("from 6 to 2: override: 2 by ann"),
-        "{last}"
-    );
+    assert!(last["reason"].as_str().unwrap().contains(" to 2: override: 2 by ann"), "{last}");
     swept(&local, "the load again", |service| service.desired_count >= 5).await;
     assert!(Hub::now() >= until, "not before it ended");
 
@@ -107,7 +103,8 @@ fn client(local: &Local) -> Client {
 async fn put_alarms(local: &Local, client: &Client) {
     let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
     let alarm = |name: &str| {
-        client.put_metric_alarm().alarm_name(name).period(60).evaluation_periods(1).threshold(10.0)
+        // A minute with so many requests needs three tasks.
+        client.put_metric_alarm().alarm_name(name).period(60).evaluation_periods(1).threshold(45.0)
     };
     let request = alarm(QUEUE)
         .namespace("Orders")

@@ -63,9 +63,9 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             each.map(|target| (*target, metrics.load(*target), metrics.fast_load(*target))).collect();
         let loads: Vec<_> = minutes
             .iter()
-            .map(|(target, loads, fast)| TargetLoad {
+            .map(|(target, (first_minute, loads), fast)| TargetLoad {
                 target: *target,
-                minutes: History { first_minute: metrics.first, loads },
+                minutes: History { first_minute: *first_minute, loads },
                 fast,
             })
             .collect();
