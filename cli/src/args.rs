@@ -34,6 +34,7 @@ pub enum FunctionName {
     Api,
     Deploy,
     LiveImage,
+    Scale,
     Sweep,
 }
 
@@ -170,7 +171,7 @@ mod tests {
             "pushboat push game",
             "pushboat push game --tag v2 --colour red",
             "pushboat push game --tag v/2",
-            "pushboat function scale",
+            "pushboat function stretch",
         ] {
             assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -9,6 +9,7 @@ pub(crate) fn run(name: FunctionName) -> ExitCode {
         FunctionName::Api => pushboat_api::main(),
         FunctionName::Deploy => pushboat_deploy::main(),
         FunctionName::LiveImage => pushboat_live_image::main(),
+        FunctionName::Scale => pushboat_scale::main(),
         FunctionName::Sweep => pushboat_sweep::main(),
     };
     match ended {

@@ -10,8 +10,13 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::announce::Announcement;
+use crate::capacity::Signal;
 use crate::diagnosis::{LogStream, StoppedTask};
-use crate::model::{Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth};
+use crate::metrics::Metrics;
+use crate::model::{
+    Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
+};
+use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
 
@@ -146,6 +151,23 @@ pub trait Cloud {
 
     /// UpdateService with the task definition and nothing else.
     async fn release(&self, service: &ServiceName, task_definition_arn: &str) -> Answer<()>;
+
+    /// What CloudWatch has measured of a service for these signals in the last whole days, up to the last whole minute.
+    async fn metrics(&self, service: &Service, signals: &[Signal], days: i64) -> Answer<Metrics>;
+
+    /// Those of these services whose count Application Auto Scaling decides, with its bounds.
+    async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>>;
+
+    /// Every alarm on metrics that is in ALARM.
+    async fn alarms_in_alarm(&self) -> Answer<Vec<Alarm>>;
+
+    /// An alarm on metrics; `None` when there is no such one.
+    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>>;
+
+    async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags>;
+
+    /// UpdateService with the desired count and nothing else.
+    async fn set_desired_count(&self, service: &ServiceName, desired: u32) -> Answer<()>;
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()>;
 

@@ -20,6 +20,8 @@ pub enum Action {
     Restored,
     /// The service was told to go back, by a person.
     RolledBack,
+    /// The service was told to have another number of tasks.
+    Scaled,
     /// A paused deployment was let go on.
     Continued,
     /// Releases are withheld from now on.
@@ -60,6 +62,11 @@ pub struct Decision {
     pub healthy_targets: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registered_targets: Option<u32>,
+    /// The desired count before, and from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<bool>,
     /// The deployment that succeeded, `ecs-svc/<number>`.
@@ -86,6 +93,8 @@ impl Decision {
             base: None,
             healthy_targets: None,
             registered_targets: None,
+            former_count: None,
+            desired_count: None,
             retry: None,
             deployment: None,
             withheld: false,

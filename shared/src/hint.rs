@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::ServiceName;
+use crate::model::{ServiceName, Subject};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
@@ -16,6 +16,8 @@ pub enum Hint {
     Request { service: ServiceName, by: String },
     /// Somebody asked for something about this cluster: look at its services.
     Cluster { cluster: String, by: String },
+    /// An alarm has changed its state: look at what its metrics are about, or at everything where they do not say.
+    Alarm { name: String, about: Vec<Subject> },
     /// Time has passed: look at every service.
     Everything,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Hint {
             Hint::Service(name) | Hint::Completed { service: name, .. } => write!(f, "deployment of {name}"),
             Hint::Request { service, by } => write!(f, "request of {by} about {service}"),
             Hint::Cluster { cluster, by } => write!(f, "request of {by} about the cluster {cluster}"),
+            Hint::Alarm { name, .. } => write!(f, "alarm {name}"),
             Hint::Everything => f.write_str("sweep"),
         }
     }

@@ -15,7 +15,7 @@
 //! there; `hold`, `overlap`, `others` and `native` say when a release has to wait: for a person's word, for a roll-out
 //! under way, for what somebody else deployed; `rollback` says where to go back to; `decision` is the line that says what
 //! was decided and why, `announce` the same as an event for others; `diagnosis` says why a roll-out fails, `pace` how fast
-//! all of it may go. Two more only look:
+//! all of it may go. `capacity` and `forecast` say how many tasks there should be, from what `metrics` hold. Two more only look:
 //! `overview` is what is shown of a service, `live_image` which image it runs.
 
 pub mod announce;
@@ -29,6 +29,7 @@ pub mod forecast;
 pub mod hint;
 pub mod hold;
 pub mod live_image;
+pub mod metrics;
 pub mod model;
 pub mod native;
 pub mod others;

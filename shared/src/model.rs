@@ -75,6 +75,8 @@ pub struct Service {
     /// The PRIMARY deployment, if the service has one.
     pub primary: Option<Deployment>,
     pub target_group_arns: Vec<String>,
+    /// How many subnets its tasks may be in, usually one for each zone. Nobody need be asked for it.
+    pub subnets: u32,
     /// `resourceManagementType: ECS`: an Express service, which ECS itself manages.
     pub managed_by_ecs: bool,
 }
@@ -239,6 +241,62 @@ pub struct Pause {
 pub struct Cluster {
     pub arn: String,
     pub tags: Tags,
+}
+
+/// An alarm of CloudWatch, as far as a service may be concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    pub name: String,
+    pub arn: String,
+    pub state: AlarmState,
+    /// When it came into this state.
+    pub since: Timestamp,
+    /// Whether its actions are switched on. One whose actions are off moves nothing.
+    pub actions_enabled: bool,
+    /// What the dimensions of its metrics name.
+    pub about: Vec<Subject>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmState {
+    Ok,
+    Alarm,
+    InsufficientData,
+}
+
+/// What a metric's dimensions say of a service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Service(ServiceName),
+    /// `targetgroup/<name>/<id>`
+    TargetGroup(String),
+}
+
+impl Subject {
+    /// From the dimensions of one metric; `None` where they name no service.
+    pub fn of<'a>(dimensions: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Subject> {
+        let (mut cluster, mut service, mut target_group) = (None, None, None);
+        for (name, value) in dimensions.into_iter().filter(|(_, value)| !value.is_empty()) {
+            match name {
+                "ClusterName" => cluster = Some(value.to_owned()),
+                "ServiceName" => service = Some(value.to_owned()),
+                "TargetGroup" => target_group = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        let named = cluster.zip(service).map(|(cluster, service)| ServiceName { cluster, service });
+        named.map(Subject::Service).or(target_group.map(Subject::TargetGroup))
+    }
+
+    pub fn is(&self, service: &Service) -> bool {
+        match self {
+            Subject::Service(name) => *name == service.name,
+            Subject::TargetGroup(path) => {
+                let is_it = |arn: &String| arn.rsplit_once(':').is_some_and(|(_, last)| last == path);
+                service.target_group_arns.iter().any(is_it)
+            }
+        }
+    }
 }
 
 /// How the load balancer sees the tasks of a service.

@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::capacity::Policy;
+use crate::capacity::policy::CAPACITY;
 use crate::cloud::{Answer, CloudError};
 use crate::hold::{self, Hold, Standing};
 use crate::model::{Digest, RolloutState, Service, ServiceStatus, Tags, TargetHealth};
@@ -288,11 +290,18 @@ fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) 
                  fight"
             ),
         },
-        Ok(None) => Capacity {
-            decided_by: "nobody",
-            min: None,
-            max: None,
-            reason: format!("{name} has no scalable target: its desired count stays what it was set to"),
+        Ok(None) => match Policy::of(&service.tags) {
+            Ok(Some(policy)) => Capacity {
+                decided_by: "Pushboat",
+                min: Some(policy.bounds.min.unwrap_or(service.subnets).min(policy.bounds.max)),
+                max: Some(policy.bounds.max),
+                reason: format!("{name} has the tag {CAPACITY}, and no scalable target"),
+            },
+            Ok(None) => nobody(format!(
+                "{name} has neither a scalable target nor the tag {CAPACITY}: its desired count stays what it was set \
+                 to"
+            )),
+            Err(error) => nobody(error.to_string()),
         },
         Err(why) => Capacity {
             decided_by: "unknown",
@@ -303,6 +312,10 @@ fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) 
             ),
         },
     }
+}
+
+fn nobody(reason: String) -> Capacity {
+    Capacity { decided_by: "nobody", min: None, max: None, reason }
 }
 
 #[cfg(test)]

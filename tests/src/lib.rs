@@ -5,6 +5,8 @@
 //! | `events` | every file under `events/`, fed to its function |
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
+//! | `wire_cloudwatch`, `wire_capacity` | CloudWatch with the real SDK; what capacity asks of it |
+//! | `capacity` | a whole run: alarms, load and a person decide how many tasks there are |
 //! | `images` | the real SDK against the registry: lists, manifests, configurations, scans |
 //! | `limits` | AWS's token buckets, and a push that meets empty ones |
 //! | `template` | what must hold of the SAM templates, whatever parameters are chosen |
@@ -26,6 +28,7 @@ pub mod simulate;
 pub mod template;
 pub mod wire;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -78,6 +81,8 @@ pub struct Wishes {
     pub lose_push_events: bool,
     /// So that the test can tell what the functions asked of AWS.
     pub record_calls: bool,
+    /// Of the service; without them its count stays what it is.
+    pub service_tags: BTreeMap<String, String>,
 }
 
 impl Default for Wishes {
@@ -87,6 +92,7 @@ impl Default for Wishes {
             sweep_every: Duration::from_secs(3_600),
             lose_push_events: false,
             record_calls: false,
+            service_tags: BTreeMap::new(),
         }
     }
 }
@@ -101,6 +107,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
         lose_push_events: wishes.lose_push_events,
         retry_delays: vec![Duration::from_millis(100); 2],
         programs: Programs::Folder(programs),
+        service_tags: wishes.service_tags,
     };
     Local::start(LocalSettings {
         record_calls: wishes.record_calls,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pushboat::Timestamp;
+use pushboat::cloud::Cloud;
 use pushboat::control::Scope;
 use pushboat::model::ServiceName;
 use pushboat::overview::Bounds;

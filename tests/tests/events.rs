@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use pushboat::control::Scope;
-use pushboat_aws::{Home, Translate, pushed_or_deployed, scheduled};
+use pushboat::hint::Hint;
+use pushboat::model::Subject;
+use pushboat_aws::{Home, Translate, alarmed, pushed_or_deployed, scheduled};
 use pushboat_live_image::{Kind, Request};
 use pushboat_tests::wire::{Stand, create};
 use serde_json::Value;
@@ -53,6 +55,53 @@ const SWEEP: &[(&str, &str)] = &[
     ("tick-other-account", "the event is of account '999999999999'"),
     ("push-by-mistake", "no use for 'ECR Image Action'"),
     ("empty-object", "the payload is not an EventBridge event"),
+];
+
+const SCALE: &[(&str, &str)] = &[
+    ("alarm", "look: alarm game/cpu about pushboat/game-2048"),
+    ("ok", "look: alarm game/cpu about pushboat/game-2048"),
+    ("insufficient-data", "look: alarm game/cpu about pushboat/game-2048"),
+    ("ok-as-before", "the alarm game/cpu was OK before and is so still"),
+    ("alarm-with-partial-data", "the alarm game/cpu was ALARM before and is so still"),
+    ("target-group", "look: alarm game/latency about targetgroup/game/6d0ecf831eec9f09"),
+    ("metric-math", "look: alarm game/load about pushboat/game-2048, targetgroup/game/6d0ecf831eec9f09"),
+    ("composite", "look: alarm game/anything about all"),
+    ("composite-suppressed", "the actions of the alarm game/anything are suppressed by WaitPeriod"),
+    ("muted", "the alarm game/cpu is muted"),
+    ("null-mute", "look: alarm game/cpu about pushboat/game-2048"),
+    ("contributor", "look: alarm game/each about pushboat/game-2048"),
+    ("query-without-contributor", "look: alarm game/each about all"),
+    ("anomaly", "look: alarm game/odd about pushboat/game-2048"),
+    ("no-dimensions", "look: alarm orders/queue about all"),
+    ("other-dimensions", "look: alarm orders/queue about all"),
+    ("cluster-only", "look: alarm cluster/cpu about all"),
+    ("two-services", "look: alarm both/cpu about payroll/web, pushboat/game-2048"),
+    ("fewest-members", "look: alarm game/cpu about all"),
+    ("no-previous-state-and-no-reason", "look: alarm game/cpu about pushboat/game-2048"),
+    ("dimensions-are-a-list", "look: alarm game/cpu about all"),
+    ("metrics-are-null", "look: alarm game/cpu about all"),
+    ("unknown-members", "look: alarm game/cpu about pushboat/game-2048"),
+    ("no-name", "the event names no alarm"),
+    ("detail-is-a-list", "the event names no alarm"),
+    ("no-detail", "the event names no alarm"),
+    ("other-account", "the event is of account '999999999999', this is 123456789012"),
+    ("other-region", "the event is of region 'us-east-1'"),
+    ("forged-source", "no use for 'CloudWatch Alarm State Change' from 'com.example'"),
+    ("configuration-change", "no use for 'CloudWatch Alarm Configuration Change' from 'aws.cloudwatch'"),
+    ("direct", "look: alarm game/cpu about pushboat/game-2048"),
+    ("direct-ok", "look: alarm game/cpu about pushboat/game-2048"),
+    ("direct-metric-math", "look: alarm game/load about targetgroup/game/6d0ecf831eec9f09"),
+    ("direct-composite", "look: alarm game/anything about all"),
+    ("direct-contributor", "look: alarm game/each about pushboat/game-2048"),
+    ("direct-other-account", "the event is of account '999999999999'"),
+    ("direct-no-account", "the event is of account '', this is"),
+    ("direct-null-data", "the event names no alarm"),
+    ("direct-forged-source", "no use for '' from 'aws.autoscaling'"),
+    ("empty-object", "neither a detail-type nor alarmData"),
+    ("null", "neither a detail-type nor alarmData"),
+    ("list-of-events", "neither a detail-type nor alarmData"),
+    ("not-an-object", "neither a detail-type nor alarmData"),
+    ("tick-by-mistake", "no use for 'Scheduled Event' from 'aws.events'"),
 ];
 
 const LIVE_IMAGE: &[(&str, &str)] = &[
@@ -165,11 +214,28 @@ fn check(function: &str, translate: Translate, table: &[(&str, &str)]) {
         Home::of_function("arn:aws:lambda:eu-central-1:123456789012:function:pushboat-deploy").unwrap();
     for (name, expected, payload) in payloads(function, table) {
         let said = match translate(payload, &home) {
+            Ok(Hint::Alarm { name, about }) if about.is_empty() => format!("look: alarm {name} about all"),
+            Ok(Hint::Alarm { name, about }) => {
+                let about: Vec<_> = about.iter().map(subject).collect();
+                format!("look: alarm {name} about {}", about.join(", "))
+            }
             Ok(hint) => format!("look: {hint}"),
             Err(ignored) => ignored.to_string(),
         };
         assert!(said.contains(expected), "{function}/{name}: {said}");
     }
+}
+
+fn subject(subject: &Subject) -> String {
+    match subject {
+        Subject::Service(name) => name.to_string(),
+        Subject::TargetGroup(path) => path.clone(),
+    }
+}
+
+#[test]
+fn scale_reads_each_of_its_events_as_the_table_says() {
+    check("scale", alarmed, SCALE);
 }
 
 #[test]

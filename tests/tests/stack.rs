@@ -26,6 +26,7 @@ fn choices() -> Choices {
         lose_push_events: false,
         retry_delays: stack::RETRY_DELAYS.to_vec(),
         programs: Programs::Folder(PathBuf::new()),
+        service_tags: BTreeMap::new(),
     }
 }
 
@@ -82,7 +83,7 @@ fn functions_have_the_same_settings() {
 #[test]
 fn events_are_retried_as_often() {
     let template = template::stack(&[]);
-    for name in ["deploy", "sweep"] {
+    for name in ["deploy", "scale", "sweep"] {
         let function =
             stack::functions(&choices(), &[]).into_iter().find(|function| function.name == name).unwrap();
         let full = format!("pushboat-{name}");
@@ -99,6 +100,7 @@ fn rules_match_the_same_events_and_call_the_same_functions() {
     let pattern = |rule: &str| template.properties(rule)["EventPattern"].clone();
     assert_eq!(stack::pushes(), pattern("DeployFunctionPushes"));
     assert_eq!(stack::deployments(&settings()), pattern("DeployFunctionDeployments"));
+    assert_eq!(stack::alarms(), pattern("ScaleFunctionAlarms"));
     assert_eq!(template.properties("SweepFunctionMinute")["ScheduleExpression"], "rate(1 minute)");
 
     let here = stack::rules(&choices(), &settings()).unwrap();
@@ -106,7 +108,7 @@ fn rules_match_the_same_events_and_call_the_same_functions() {
         here.iter()
             .any(|rule| matches!(rule.trigger, Trigger::Schedule(every) if every == Duration::from_secs(60)))
     );
-    assert_eq!(here.iter().filter(|rule| matches!(rule.trigger, Trigger::Pattern(_))).count(), 2);
+    assert_eq!(here.iter().filter(|rule| matches!(rule.trigger, Trigger::Pattern(_))).count(), 3);
     let calls = |rule: &Value| {
         let arn = rule["Targets"][0]["Arn"].as_str().unwrap_or_default();
         arn.split(":function:pushboat-").nth(1).map(str::to_owned)
@@ -241,7 +243,7 @@ fn compare_task_definitions(template: &Stack, registered: &TaskDefinition) {
 
 /// Every alarm of the template, and what tells the same on a laptop until the stand-in has CloudWatch.
 const ALARMS_WITHOUT_A_COUNTERPART: [(&str, &str); 11] = [
-    ("scale-out", "nothing moves the count by load yet"),
+    ("scale-out", "`capacity` has such an alarm"),
     ("deployment-errors", "the circuit breaker and health checks alone roll back"),
     ("deployment-connections", "the same"),
     ("no-healthy-task", "the narrator and the service's events"),

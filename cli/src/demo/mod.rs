@@ -29,7 +29,7 @@ pub async fn run(arguments: args::Demo) -> Result<ExitCode> {
     let mut interrupted = tokio::spawn(local::interrupted());
     page.heading("AWS on this machine");
     let local = tokio::select! {
-        local = local::begin(&page, &arguments.place) => local,
+        local = local::begin(&page, &arguments.place, Default::default()) => local,
         _ = &mut interrupted => return Ok(local::INTERRUPTED.into()),
     };
     let local = match local {

@@ -8,6 +8,7 @@ pub(crate) use address_book::addresses;
 pub use address_book::{Addresses, find};
 pub(crate) use narrator::Narrator;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -80,6 +81,7 @@ impl LocalSettings {
                 lose_push_events: place.lose_push_events,
                 retry_delays: stack::RETRY_DELAYS.to_vec(),
                 programs: Programs::OneForAll(std::env::current_exe().context("this program's own path")?),
+                service_tags: BTreeMap::new(),
             },
             provisioning: Duration::from_secs_f64(place.provisioning_seconds),
             announce: true,
@@ -232,7 +234,7 @@ pub async fn run(arguments: args::Local) -> Result<ExitCode> {
         Hub::run_faster(arguments.speed);
     }
     let local = tokio::select! {
-        local = begin(&page, &arguments.place) => local?,
+        local = begin(&page, &arguments.place, stack::capacity()) => local?,
         _ = &mut interrupted => return Ok(INTERRUPTED.into()),
     };
     page.say(addresses(&local.addresses));
@@ -250,10 +252,16 @@ pub async fn run(arguments: args::Local) -> Result<ExitCode> {
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Builds the game if need be and starts the place, with what is going on shown.
-pub(crate) async fn begin(page: &Page, place: &args::Place) -> Result<Local> {
+pub(crate) async fn begin(
+    page: &Page,
+    place: &args::Place,
+    service_tags: BTreeMap<String, String>,
+) -> Result<Local> {
     let game = build_game(page).await?;
     let spinner = page.spinner("starting ECS, ECR, load balancer, Lambda and API Gateway, two zones");
-    let local = Local::start(LocalSettings::of(place, game)?).await;
+    let mut settings = LocalSettings::of(place, game)?;
+    settings.choices.service_tags = service_tags;
+    let local = Local::start(settings).await;
     spinner.finish_and_clear();
     let local = local?;
     let endpoints = local.place.endpoints();

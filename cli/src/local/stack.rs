@@ -46,6 +46,8 @@ pub struct Choices {
     /// Between the attempts of an asynchronous invocation that fails. Lambda: a minute, then two.
     pub retry_delays: Vec<Duration>,
     pub programs: Programs,
+    /// Of the service, beside the one that says what it follows.
+    pub service_tags: BTreeMap<String, String>,
 }
 
 /// Lambda's own, which the template does not change.
@@ -69,7 +71,7 @@ pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Fun
         function
     };
     // Nobody here asks `live-image`, which answers CloudFormation; it is there as on AWS.
-    ["deploy", "sweep", "api", "live-image"].map(function).to_vec()
+    ["deploy", "scale", "sweep", "api", "live-image"].map(function).to_vec()
 }
 
 /// Not the tag that Pushboat itself puts on what it releases. An index's parts come with an empty tag and are ignored.
@@ -96,6 +98,14 @@ pub fn deployments(settings: &Settings) -> Value {
     })
 }
 
+/// What becomes of alarms, whatever they are about: `scale` finds out.
+pub fn alarms() -> Value {
+    json!({
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"],
+    })
+}
+
 /// Which events reach which function.
 pub fn rules(choices: &Choices, settings: &Settings) -> Result<Vec<Rule>> {
     let rule = |name: &str, trigger, function: &str| Rule {
@@ -107,6 +117,7 @@ pub fn rules(choices: &Choices, settings: &Settings) -> Result<Vec<Rule>> {
     Ok(vec![
         rule("pushboat-pushes", matching(&pushes())?, "deploy"),
         rule("pushboat-deployments", matching(&deployments(settings))?, "deploy"),
+        rule("pushboat-alarms", matching(&alarms())?, "scale"),
         rule("pushboat-sweep", Trigger::Schedule(choices.sweep_every), "sweep"),
     ])
 }
@@ -179,7 +190,7 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
                 container_port: game::PORT,
             }],
             health_check_grace_period_seconds: 5,
-            tags: tags(),
+            tags: tags().into_iter().chain(choices.service_tags.clone()).collect(),
             created_by: "pushboat local".to_owned(),
             ..CreateService::default()
         })?;
@@ -190,6 +201,12 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
 /// The service follows one tag of one repository, named by container as in the template.
 pub fn tags() -> BTreeMap<String, String> {
     BTreeMap::from([(format!("pushboat:track:{CONTAINER}"), format!("{REPOSITORY}:{TRACKED_TAG}"))])
+}
+
+/// How many tasks there may be, and what one carries: few, so that one person's requests move them.
+pub fn capacity() -> BTreeMap<String, String> {
+    let tags = [("pushboat:capacity", "2-8"), ("pushboat:load", "requests/600")];
+    tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
 fn task_definition(world: &World) -> Value {

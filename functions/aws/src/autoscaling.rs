@@ -15,7 +15,10 @@ const TARGETS_PER_CALL: usize = 50;
 
 impl Aws {
     /// Those of these services that have a scalable target, with its bounds.
-    pub async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
+    pub(crate) async fn find_scalable_targets(
+        &self,
+        services: &[ServiceName],
+    ) -> Answer<Vec<(ServiceName, Bounds)>> {
         let config = Builder::from(&self.config).interceptor(self.clock.clone());
         let client = Client::from_conf(config.build());
         let mut targets = Vec::new();

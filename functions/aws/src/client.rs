@@ -1,7 +1,7 @@
 //! The SDK's clients, set up from the environment alone: what Lambda provides, and `AWS_ENDPOINT_URL` where the
 //! endpoint is another one. No profile, no metadata service, no file is looked for, because each costs start-up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use pushboat::model::Digest;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::history::Histories;
 use crate::presigned::Downloader;
 use crate::raw::Clock;
 
@@ -70,6 +71,9 @@ pub struct Aws {
     /// Repository and its URI: it never changes while the repository exists, so a warm function asks once.
     pub(crate) repository_uris: Arc<Mutex<Vec<(String, String)>>>,
     pub(crate) manifests: Manifests,
+    pub(crate) histories: Histories,
+    /// Target group and the load balancer that it belongs to, which it keeps once it has one.
+    pub(crate) balancers: Arc<Mutex<BTreeMap<String, String>>>,
     pub(crate) downloader: Downloader,
 }
 
@@ -149,6 +153,8 @@ impl Aws {
             ends_at: None,
             repository_uris: Arc::default(),
             manifests: Manifests::default(),
+            histories: Histories::default(),
+            balancers: Arc::default(),
             downloader: Downloader::default(),
         }
     }

@@ -6,12 +6,15 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
 use pushboat::Timestamp;
 use pushboat::announce::Announcement;
+use pushboat::capacity::Signal;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
+use pushboat::metrics::Metrics;
 use pushboat::model::{
-    Cluster, Deployment, Digest, Image, Outcome, Pause, Progress, Rollout, RolloutImage, RolloutState,
+    Alarm, Cluster, Deployment, Digest, Image, Outcome, Pause, Progress, Rollout, RolloutImage, RolloutState,
     Service, ServiceName, ServiceStatus, Tags, TargetHealth,
 };
+use pushboat::overview::Bounds;
 use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
 use serde_json::{Map, Value, json};
@@ -222,6 +225,34 @@ impl Cloud for Aws {
         answer.map(drop).map_err(|error| trouble("UpdateService", &service.to_string(), error))
     }
 
+    async fn metrics(&self, service: &Service, signals: &[Signal], days: i64) -> Answer<Metrics> {
+        self.find_metrics(service, signals, days).await
+    }
+
+    async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
+        self.find_scalable_targets(services).await
+    }
+
+    async fn alarms_in_alarm(&self) -> Answer<Vec<Alarm>> {
+        self.list_alarms_in_alarm().await
+    }
+
+    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
+        self.find_alarm(name).await
+    }
+
+    async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {
+        self.find_alarm_tags(alarm_arn).await
+    }
+
+    async fn set_desired_count(&self, service: &ServiceName, desired: u32) -> Answer<()> {
+        let subject = service.to_string();
+        let desired = i32::try_from(desired).unwrap_or(i32::MAX);
+        let request = self.ecs.update_service().cluster(&service.cluster).service(&service.service);
+        let answer = request.desired_count(desired).send().await;
+        answer.map(drop).map_err(|error| trouble("UpdateService", &subject, error))
+    }
+
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
         let tags =
             tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
@@ -270,6 +301,10 @@ fn service(cluster: &str, found: &sdk::Service) -> Option<Service> {
             .iter()
             .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
             .collect(),
+        subnets: found
+            .network_configuration()
+            .and_then(|network| network.awsvpc_configuration())
+            .map_or(1, |network| u32::try_from(network.subnets().len()).unwrap_or(1)),
         managed_by_ecs: found.resource_management_type() == Some(&sdk::ResourceManagementType::Ecs),
     })
 }

@@ -42,6 +42,14 @@ pub enum Ignored {
     NoTag,
     #[error("the event names no service of ECS")]
     NoService,
+    #[error("the event names no alarm")]
+    NoAlarm,
+    #[error("the alarm {0} is muted")]
+    Muted(String),
+    #[error("the actions of the alarm {alarm} are suppressed by {by}")]
+    Suppressed { alarm: String, by: String },
+    #[error("the alarm {alarm} was {state} before and is so still")]
+    SameState { alarm: String, state: String },
 }
 
 /// ECR's `ECR Image Action`. There is no type for it in aws_lambda_events; every member may be missing.
@@ -64,6 +72,16 @@ impl Home {
             }
             _ => Err(Ignored::NoHome(arn.to_owned())),
         }
+    }
+
+    pub(crate) fn is_home_of(&self, account: &str, region: &str) -> Result<(), Ignored> {
+        if account != self.account {
+            return Err(Ignored::OtherAccount { theirs: account.to_owned(), ours: self.account.clone() });
+        }
+        if region != self.region {
+            return Err(Ignored::OtherRegion { theirs: region.to_owned(), ours: self.region.clone() });
+        }
+        Ok(())
     }
 }
 
@@ -89,14 +107,10 @@ pub fn scheduled(payload: Value, home: &Home) -> Result<Hint, Ignored> {
 fn local_event(payload: Value, home: &Home) -> Result<EventBridgeEvent<Value>, Ignored> {
     let event: EventBridgeEvent<Value> =
         serde_json::from_value(payload).map_err(|error| Ignored::NotAnEvent(error.to_string()))?;
-    let account = event.account.clone().unwrap_or_default();
-    if account != home.account {
-        return Err(Ignored::OtherAccount { theirs: account, ours: home.account.clone() });
-    }
-    let region = event.region.clone().unwrap_or_default();
-    if region != home.region {
-        return Err(Ignored::OtherRegion { theirs: region, ours: home.region.clone() });
-    }
+    home.is_home_of(
+        event.account.as_deref().unwrap_or_default(),
+        event.region.as_deref().unwrap_or_default(),
+    )?;
     Ok(event)
 }
 

@@ -9,7 +9,7 @@
 //! Here is the walk; `look` is one look at one service, `image` which image it should run and whether it can, `withhold`
 //! what makes a release wait, `act` what is written, `ask` what a person asks for, one file each, `say` how it is told, `known` what one
 //! walk need not ask twice, `diagnose` why a roll-out fails, `conclude` whether one has succeeded, `turn` who waits for
-//! what, `together` how looks go on at once.
+//! what, `together` how looks go on at once. `scale` is the same walk once more, for how many tasks there are.
 
 mod act;
 mod ask;
@@ -19,6 +19,7 @@ mod image;
 mod known;
 mod look;
 mod say;
+mod scale;
 mod together;
 mod turn;
 mod withhold;
@@ -28,6 +29,7 @@ use std::cell::RefCell;
 pub use ask::{
     Undone, continue_deployment, hold, hold_cluster, release_digest, resume, rollback, unhold, unhold_cluster,
 };
+pub use scale::scale;
 use thiserror::Error;
 
 use crate::cloud::{Cloud, CloudError};
@@ -99,14 +101,10 @@ async fn walk<C: Cloud>(
         Hint::Service(name) | Hint::Completed { service: name, .. } | Hint::Request { service: name, .. } => {
             watch.named(name).await
         }
+        Hint::Alarm { .. } => watch.say(Action::Ignored, "an alarm says nothing of images"),
         Hint::Image { .. } | Hint::Cluster { .. } | Hint::Everything => watch.clusters().await,
     }
-    let Watch { looked_at, failures, .. } = watch;
-    let mut worth_another_try = failures.into_iter().filter(CloudError::retry_helps);
-    match worth_another_try.next() {
-        None => Ok(()),
-        Some(first) => Err(Unfinished { failed: 1 + worth_another_try.count(), looked_at, first }),
-    }
+    watch.outcome()
 }
 
 /// One walk from a hint to its decisions.
@@ -124,6 +122,15 @@ struct Watch<'a, C, L> {
 impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
     fn new(cloud: &'a C, scope: &'a Scope, hint: &'a Hint, shared: &'a Shared, log: &'a mut L) -> Self {
         Watch { cloud, scope, hint, shared, turn: Turn::default(), log, looked_at: 0, failures: Vec::new() }
+    }
+
+    fn outcome(self) -> Result<(), Unfinished> {
+        let Watch { looked_at, failures, .. } = self;
+        let mut worth_another_try = failures.into_iter().filter(CloudError::retry_helps);
+        match worth_another_try.next() {
+            None => Ok(()),
+            Some(first) => Err(Unfinished { failed: 1 + worth_another_try.count(), looked_at, first }),
+        }
     }
 
     async fn clusters(&mut self) {

@@ -141,7 +141,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     }
 
     /// Until it is this service's turn. `false`: not within this invocation.
-    async fn wait(&mut self) -> bool {
+    pub(super) async fn wait(&mut self) -> bool {
         let Some(kind) = self.turn.waits_for else { return false };
         loop {
             let Some((now, left)) = self.shared.time(self.cloud) else { return false };
@@ -173,7 +173,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     }
 
     /// Has AWS refused one of the requests that are paced? Then whoever asked it waits for its turn.
-    fn is_one_too_many(&mut self, error: &CloudError) -> bool {
+    pub(super) fn is_one_too_many(&mut self, error: &CloudError) -> bool {
         let (Some((now, _)), Some(kind)) = (self.shared.time(self.cloud), counted(error.operation)) else {
             return false;
         };
@@ -186,7 +186,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         true
     }
 
-    fn leave_the_queue(&mut self) {
+    pub(super) fn leave_the_queue(&mut self) {
         if let Some(permit) = self.turn.permit.take() {
             self.shared.pace.borrow_mut().give_back(permit);
         }

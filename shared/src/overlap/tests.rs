@@ -41,6 +41,7 @@ pub(crate) fn service(state: RolloutState) -> Service {
             failed_tasks: 0,
         }),
         target_group_arns: vec![],
+        subnets: 2,
         managed_by_ecs: false,
     }
 }

@@ -32,6 +32,7 @@ fn service() -> Service {
             failed_tasks: 0,
         }),
         target_group_arns: vec!["arn:targets".into()],
+        subnets: 2,
         managed_by_ecs: false,
     }
 }
@@ -219,7 +220,7 @@ fn who_decides_the_count_is_never_claimed_without_knowing() {
     let definition = Ok(definition(URI));
     let health = healthy();
     for (scalable_target, decided_by, says) in [
-        (Ok(None), "nobody", "has no scalable target"),
+        (Ok(None), "nobody", "neither a scalable target nor the tag pushboat:capacity"),
         (Err("AccessDeniedException: no".to_owned()), "unknown", "AccessDeniedException: no"),
     ] {
         let no_tags = Tags::new();
@@ -234,5 +235,26 @@ fn who_decides_the_count_is_never_claimed_without_knowing() {
         assert_eq!(capacity.decided_by, decided_by);
         assert!(capacity.reason.contains(says), "{}", capacity.reason);
         assert_eq!((capacity.min, capacity.max), (None, None));
+    }
+}
+
+#[test]
+fn a_count_that_was_handed_over_is_pushboats_within_its_bounds() {
+    let definition = Ok(definition(URI));
+    let health = healthy();
+    for (value, decided_by, bounds, says) in [
+        ("2-10", "Pushboat", (Some(2), Some(10)), "has the tag pushboat:capacity"),
+        ("-10", "Pushboat", (Some(2), Some(10)), "has the tag pushboat:capacity"),
+        ("many", "nobody", (None, None), "'many', not <min>-<max>"),
+    ] {
+        let no_tags = Tags::new();
+        let scalable_target = Ok(None);
+        let cluster_tags = Ok(&no_tags);
+        let observed = Observed { definition: &definition, health: &health, cluster_tags, scalable_target };
+        let mut handed_over = service();
+        handed_over.tags.insert("pushboat:capacity".into(), value.into());
+        let capacity = view(&handed_over, observed).capacity;
+        assert_eq!((capacity.decided_by, (capacity.min, capacity.max)), (decided_by, bounds));
+        assert!(capacity.reason.contains(says), "{}", capacity.reason);
     }
 }

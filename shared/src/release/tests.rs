@@ -26,6 +26,7 @@ fn service() -> Service {
         tags: Tags::new(),
         primary: None,
         target_group_arns: vec![],
+        subnets: 2,
         managed_by_ecs: false,
     }
 }

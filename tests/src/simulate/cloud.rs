@@ -5,9 +5,14 @@ use std::time::Duration;
 
 use pushboat::Timestamp;
 use pushboat::announce::Announcement;
+use pushboat::capacity::Signal;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
-use pushboat::model::{Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth};
+use pushboat::metrics::Metrics;
+use pushboat::model::{
+    Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
+};
+use pushboat::overview::Bounds;
 use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
 use pushboat_local::world::ecr::Repeat;
@@ -285,6 +290,38 @@ impl Cloud for Lens {
         self.write("UpdateService", &subject, touch, done).await?;
         self.stage.borrow_mut().release_answered(id);
         Ok(())
+    }
+
+    /// Nobody measures anything here, so that capacity holds.
+    async fn metrics(&self, service: &Service, _: &[Signal], _: i64) -> Answer<Metrics> {
+        self.ask("GetMetricData", &service.name.service, |_| Ok(Metrics::default())).await
+    }
+
+    async fn scalable_targets(&self, _: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
+        self.ask("DescribeScalableTargets", "services", |_| Ok(Vec::new())).await
+    }
+
+    async fn alarms_in_alarm(&self) -> Answer<Vec<Alarm>> {
+        self.ask("DescribeAlarms", "in ALARM", |_| Ok(Vec::new())).await
+    }
+
+    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
+        self.ask("DescribeAlarms", name, |_| Ok(None)).await
+    }
+
+    async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {
+        self.ask("ListTagsForResource", alarm_arn, |_| Ok(Tags::new())).await
+    }
+
+    async fn set_desired_count(&self, service: &ServiceName, desired: u32) -> Answer<()> {
+        let request = UpdateService {
+            cluster: Some(CLUSTER.to_owned()),
+            service: service.service.clone(),
+            desired_count: Some(desired),
+            ..UpdateService::default()
+        };
+        let touch = |world: &mut World| world.update_service(request.clone()).map(drop);
+        self.write("UpdateService", &service.service, touch, |_, ()| ()).await
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {

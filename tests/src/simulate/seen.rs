@@ -94,6 +94,7 @@ fn service(world: &World, found: &ecs::Service) -> Service {
             failed_tasks: it.failed_tasks,
         }),
         target_group_arns: found.load_balancers.iter().map(|it| it.target_group_arn.clone()).collect(),
+        subnets: 2,
         managed_by_ecs: false,
     }
 }

@@ -163,7 +163,7 @@ async fn push_broken(local: &Local) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_in_the_folder_ends_in_a_reason_and_none_in_a_dead_letter() {
     let local = place(Wishes { tasks: 2, ..Wishes::default() }).await.unwrap();
-    for function in ["deploy", "sweep"] {
+    for function in ["deploy", "scale", "sweep"] {
         let folder = events().join(function);
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();

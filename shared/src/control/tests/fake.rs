@@ -7,12 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::announce::Announcement;
+use crate::capacity::Signal;
 use crate::cloud::{Answer, Cloud, CloudError, Listing, Reference, Trouble};
 use crate::diagnosis::{LogStream, StoppedTask};
+use crate::metrics::Metrics;
 use crate::model::{
-    Cluster, Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Progress, Rollout, RolloutImage,
-    RolloutState, Service, ServiceName, ServiceStatus, Tags, TargetHealth,
+    Alarm, AlarmState, Cluster, Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Progress, Rollout,
+    RolloutImage, RolloutState, Service, ServiceName, ServiceStatus, Tags, TargetHealth,
 };
+use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::{TEMPLATE, TaskDefinition, family_and_number};
 
@@ -58,6 +61,13 @@ pub(super) struct Fake {
     /// Its strategy is one of which a service tells no state.
     pub(super) is_native: Cell<bool>,
     pub(super) progress: RefCell<Progress>,
+    /// By service.
+    pub(super) metrics: RefCell<BTreeMap<String, Metrics>>,
+    pub(super) scalable: RefCell<Vec<(ServiceName, Bounds)>>,
+    /// With their tags.
+    pub(super) alarms: RefCell<Vec<(Alarm, Tags)>>,
+    /// What a person does just before the next change of a desired count.
+    pub(super) slips_in_before_count: RefCell<Option<fn(&Fake)>>,
     /// Seconds since eight o'clock.
     pub(super) seconds: Cell<i64>,
 }
@@ -96,6 +106,7 @@ impl Fake {
                 tags: Tags::from([("pushboat:track".into(), track.to_string())]),
                 primary: None,
                 target_group_arns: vec![],
+                subnets: 2,
                 managed_by_ecs: false,
             });
         }
@@ -461,6 +472,49 @@ impl Cloud for Fake {
             let mut services = self.services.borrow_mut();
             let service = services.iter_mut().find(|service| service.name == *name).unwrap();
             service.task_definition_arn = arn.into();
+        }
+        Ok(())
+    }
+
+    async fn metrics(&self, service: &Service, _: &[Signal], _: i64) -> Answer<Metrics> {
+        self.check("GetMetricData")?;
+        Ok(self.metrics.borrow().get(&service.name.service).cloned().unwrap_or_default())
+    }
+
+    async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
+        self.check("DescribeScalableTargets")?;
+        let targets = self.scalable.borrow();
+        Ok(targets.iter().filter(|(name, _)| services.contains(name)).cloned().collect())
+    }
+
+    async fn alarms_in_alarm(&self) -> Answer<Vec<Alarm>> {
+        self.check("DescribeAlarms")?;
+        let alarms = self.alarms.borrow();
+        let in_alarm = alarms.iter().map(|(alarm, _)| alarm).filter(|it| it.state == AlarmState::Alarm);
+        Ok(in_alarm.cloned().collect())
+    }
+
+    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
+        self.check("DescribeAlarms")?;
+        Ok(self.alarms.borrow().iter().map(|(alarm, _)| alarm).find(|it| it.name == name).cloned())
+    }
+
+    async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {
+        self.check("ListTagsForResource")?;
+        let alarms = self.alarms.borrow();
+        let tags = alarms.iter().find(|(alarm, _)| alarm.arn == alarm_arn).map(|(_, tags)| tags.clone());
+        Ok(tags.unwrap_or_default())
+    }
+
+    async fn set_desired_count(&self, name: &ServiceName, desired: u32) -> Answer<()> {
+        self.check("UpdateService")?;
+        if let Some(slips_in) = self.slips_in_before_count.take() {
+            slips_in(self);
+        }
+        self.writes.borrow_mut().push(format!("{desired} of {name}"));
+        if !self.stale.get() {
+            let mut services = self.services.borrow_mut();
+            services.iter_mut().find(|service| service.name == *name).unwrap().desired_count = desired;
         }
         Ok(())
     }

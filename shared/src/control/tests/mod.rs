@@ -10,6 +10,7 @@ mod people;
 mod people_runs;
 mod restoring;
 mod runs;
+mod scaling;
 mod template;
 mod virtual_time;
 

@@ -17,12 +17,17 @@ use serde_json::{Map, Value};
 use super::fake::Fake;
 use super::scope;
 use crate::announce::Announcement;
+use crate::capacity::Signal;
 use crate::cloud::{Answer, Cloud, CloudError, Listing, Reference, Trouble};
 use crate::control::follow;
 use crate::decision::{Action, Decision};
 use crate::diagnosis::{LogStream, StoppedTask};
 use crate::hint::Hint;
-use crate::model::{Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth};
+use crate::metrics::Metrics;
+use crate::model::{
+    Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
+};
+use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
 
@@ -365,6 +370,36 @@ impl Cloud for Invocation<'_> {
         self.call("UpdateService").await?;
         self.account.released.borrow_mut().push(self.account.clock.now());
         self.fake().release(name, arn).await
+    }
+
+    async fn metrics(&self, service: &Service, signals: &[Signal], days: i64) -> Answer<Metrics> {
+        self.call("GetMetricData").await?;
+        self.fake().metrics(service, signals, days).await
+    }
+
+    async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
+        self.call("DescribeScalableTargets").await?;
+        self.fake().scalable_targets(services).await
+    }
+
+    async fn alarms_in_alarm(&self) -> Answer<Vec<Alarm>> {
+        self.call("DescribeAlarms").await?;
+        self.fake().alarms_in_alarm().await
+    }
+
+    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
+        self.call("DescribeAlarms").await?;
+        self.fake().alarm(name).await
+    }
+
+    async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {
+        self.call("ListTagsForResource").await?;
+        self.fake().alarm_tags(alarm_arn).await
+    }
+
+    async fn set_desired_count(&self, service: &ServiceName, desired: u32) -> Answer<()> {
+        self.call("UpdateService").await?;
+        self.fake().set_desired_count(service, desired).await
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
