@@ -146,6 +146,8 @@ impl ImageKind {
         let strange = |kind: Option<&str>, known: &[&str]| {
             kind.filter(|kind| !kind.is_empty() && !known.contains(kind)).map(str::to_owned)
         };
+        // Some registries repeat the manifest's own type as the type of what it holds.
+        let holds = holds.filter(|holds| !MANIFESTS.contains(holds));
         match strange(manifest, &MANIFESTS).or_else(|| strange(holds, &CONFIGS)) {
             Some(kind) => ImageKind::Artifact(kind),
             None if !is_active => ImageKind::Archived,
@@ -323,6 +325,7 @@ mod tests {
             (Some(MANIFESTS[3]), Some(docker)),
             (None, None),
             (Some(index), Some("")),
+            (Some(manifest), Some(manifest)),
         ] {
             assert_eq!(of(manifest, holds, None), ImageKind::Image, "{manifest:?} {holds:?}");
         }
