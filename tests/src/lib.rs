@@ -120,6 +120,12 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
     .await
 }
 
+/// CloudWatch of this place.
+pub fn cloudwatch(local: &Local) -> aws_sdk_cloudwatch::Client {
+    let addresses = &local.addresses;
+    wire::cloudwatch_at(&addresses.aws, &addresses.access_key_id, &addresses.secret_access_key)
+}
+
 /// Every decision that the functions have logged so far, oldest first.
 pub fn decisions(local: &Local) -> Vec<Value> {
     let lines = local.place.lambda().log_lines();

@@ -112,3 +112,19 @@ pub fn aws_at(endpoint: &str, key: &str, secret: &str) -> Aws {
     let credentials = SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "test"));
     Aws::new(Some(Region::new("eu-central-1")), credentials, Some(endpoint.to_owned()))
 }
+
+/// The SDK's client of CloudWatch, for tests that put alarms.
+pub fn cloudwatch_at(endpoint: &str, key: &str, secret: &str) -> aws_sdk_cloudwatch::Client {
+    use aws_sdk_cloudwatch::config::{
+        BehaviorVersion, Config, Credentials, Region, SharedCredentialsProvider,
+    };
+    let credentials = Credentials::new(key, secret, None, None, "test");
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .build();
+    aws_sdk_cloudwatch::Client::from_conf(config)
+}

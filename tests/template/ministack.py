@@ -234,7 +234,7 @@ def adopt(checks: Checks, stack: Stack):
         status = cloud.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
         checks.that(f"{name} is there", status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), status)
     functions = [f["FunctionName"] for f in stack.client("lambda").list_functions()["Functions"] if "shop" in f["FunctionName"]]
-    checks.that("adopting installs three functions", len(functions) == 3, functions)
+    checks.that("adopting installs four functions", len(functions) == 4, functions)
     for name in ["pushboat-shop", "push-from-github"]:
         stack.run(f"aws cloudformation delete-stack --stack-name {name} && aws cloudformation wait stack-delete-complete --stack-name {name}")
 

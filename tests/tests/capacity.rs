@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::config::{BehaviorVersion, Config, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, StateValue, Statistic, Tag};
 use jiff::SignedDuration;
 use pushboat_cli::demo::view::Phase;
@@ -15,7 +14,7 @@ use pushboat_cli::push::Quiet;
 use pushboat_local::hub::Hub;
 use pushboat_local::traffic::Traffic;
 use pushboat_local::world::ecs::Service;
-use pushboat_tests::{Wishes, decisions, place, service_events};
+use pushboat_tests::{Wishes, cloudwatch, decisions, place, service_events};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -38,7 +37,7 @@ async fn alarms_load_and_people_decide_how_many_tasks_there_are() {
         .wait_until(SOON, |view| view.is_settled() && view.digest.as_deref() == Some(&digest))
         .await
         .unwrap();
-    let client = client(&local);
+    let client = cloudwatch(&local);
     put_alarms(&local, &client).await;
 
     // An alarm on what Pushboat does not read: two more tasks while it lasts.
@@ -84,20 +83,6 @@ async fn alarms_load_and_people_decide_how_many_tasks_there_are() {
     assert_eq!(report.failed, 0, "{:?}", report.first_failures);
     assert!(local.place.lambda().dead_letters().is_empty());
     local.shutdown().await;
-}
-
-fn client(local: &Local) -> Client {
-    let addresses = &local.addresses;
-    let credentials =
-        Credentials::new(&addresses.access_key_id, &addresses.secret_access_key, None, None, "test");
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(addresses.region.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(&addresses.aws)
-        .build();
-    Client::from_conf(config)
 }
 
 async fn put_alarms(local: &Local, client: &Client) {

@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, StateValue, Statistic, Tag};
 use pushboat_cli::local::{Local, stack};
 use pushboat_cli::push::{Quiet, Source};
 use pushboat_local::wire::RecordedCall;
+use pushboat_local::world::World;
 use pushboat_local::world::ecs::TaskDefinition;
 use pushboat_tests::inbox::Inbox;
 use pushboat_tests::template::{self, Policy, Stack, needs};
@@ -65,7 +67,7 @@ async fn every_call_is_granted_and_no_write_without_need() {
         }
     }
     let functions: Vec<_> = used.keys().map(String::as_str).collect();
-    assert_eq!(functions, ["api", "deploy", "live-image", "sweep"], "each has been run");
+    assert_eq!(functions, ["api", "deploy", "live-image", "scale", "sweep"], "each has been run");
 
     // Deploy and sweep share a policy, because they decide alike: what one of them uses is used.
     let everywhere: BTreeSet<_> = used.values().flatten().cloned().collect();
@@ -167,4 +169,41 @@ async fn everything_that_functions_do(local: &Local) {
     invoke("live-image", create).await;
     let answer: Value = serde_json::from_str(&inbox.take()[0].body).unwrap();
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    an_alarm_moves_the_count(local).await;
+}
+
+/// By a step that the alarm asks for, until it is over.
+async fn an_alarm_moves_the_count(local: &Local) {
+    let service = || {
+        let find =
+            |world: &mut World| world.find_service(Some(stack::CLUSTER), stack::SERVICE).unwrap().cloned();
+        local.place.hub().with(find).unwrap()
+    };
+    let arn = service().arn;
+    let handed_over = [("pushboat:capacity", "1-6"), ("pushboat:load", "cpu/60 requests/100")];
+    let handed_over = handed_over.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    local.place.hub().with(|world| world.tag_resource(&arn, handed_over.into()).unwrap());
+    let cloudwatch = pushboat_tests::cloudwatch(local);
+    let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
+    let alarm =
+        cloudwatch.put_metric_alarm().alarm_name("orders/queue").namespace("Orders").metric_name("Queue");
+    let alarm = alarm.dimensions(dimension("ClusterName", stack::CLUSTER));
+    let alarm = alarm.dimensions(dimension("ServiceName", stack::SERVICE));
+    let alarm = alarm.period(60).evaluation_periods(1).threshold(10.0).statistic(Statistic::Average);
+    let alarm =
+        alarm.comparison_operator(ComparisonOperator::GreaterThanThreshold).treat_missing_data("ignore");
+    alarm.tags(Tag::builder().key("pushboat:step").value("+2").build()).send().await.unwrap();
+    let bounds = || service().tags.keys().filter(|key| key.starts_with("pushboat:alarm:")).count();
+    for (state, expected) in [(StateValue::Alarm, 1), (StateValue::Ok, 0)] {
+        let request = cloudwatch.set_alarm_state().alarm_name("orders/queue").state_value(state);
+        request.state_reason("the test says so").send().await.unwrap();
+        let written = async {
+            while bounds() != expected {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let waited = tokio::time::timeout(SOON, written).await;
+        waited.unwrap_or_else(|_| panic!("{expected} bounds\n{:#?}", decisions(local)));
+    }
+    assert_eq!(service().desired_count, 3, "one, and two by the alarm; the load says nothing yet");
 }

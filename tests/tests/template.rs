@@ -387,7 +387,7 @@ fn the_dashboard_is_json_and_names_only_what_is_there() {
 fn adopting_installs_the_same_functions() {
     let (whole, adopt) = (template::template(), template::adopt());
     // What a service that is not of the stack makes different.
-    let differs = BTreeSet::from(["ReleasePolicy", "DeployFunctionPushes", "ApiRole"]);
+    let differs = BTreeSet::from(["ReleasePolicy", "CapacityPolicy", "DeployFunctionPushes", "ApiRole"]);
     for (name, resource) in adopt["Resources"].as_object().unwrap() {
         let mut counterpart = whole["Resources"][name].clone();
         let mut resource = resource.clone();

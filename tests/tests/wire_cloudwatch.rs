@@ -5,25 +5,16 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::config::{Config, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_cloudwatch::error::ProvideErrorMetadata;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     AlarmType, ComparisonOperator, Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy,
     StandardUnit, StateValue, Statistic, Tag,
 };
-use pushboat_tests::wire::{KEY, SECRET, Stand};
+use pushboat_tests::wire::{KEY, SECRET, Stand, cloudwatch_at};
 
 fn client(stand: &Stand) -> Client {
-    let credentials = Credentials::new(KEY, SECRET, None, None, "test");
-    let config = Config::builder()
-        .behavior_version(aws_sdk_cloudwatch::config::BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(format!("http://{}", stand.place.endpoints().aws))
-        .build();
-    Client::from_conf(config)
+    cloudwatch_at(&format!("http://{}", stand.place.endpoints().aws), KEY, SECRET)
 }
 
 fn now() -> i64 {

@@ -19,6 +19,9 @@ pub type Translate = fn(Value, &Home) -> Result<Hint, Ignored>;
 /// What a function does about a hint. A type for each, so that a binary has what its function needs and no more.
 #[allow(async_fn_in_trait, reason = "a function serves one invocation at a time, on one thread")]
 pub trait Work {
+    /// Whether it asks the registry, which not every function may.
+    const READS_IMAGES: bool;
+
     async fn follow(
         &self,
         aws: &Aws,
@@ -44,6 +47,8 @@ pub struct Everything;
 const FOR_CAPACITY: Duration = Duration::from_secs(15);
 
 impl Work for Releases {
+    const READS_IMAGES: bool = true;
+
     async fn follow(
         &self,
         aws: &Aws,
@@ -56,6 +61,8 @@ impl Work for Releases {
 }
 
 impl Work for Capacity {
+    const READS_IMAGES: bool = false;
+
     async fn follow(
         &self,
         aws: &Aws,
@@ -68,6 +75,8 @@ impl Work for Capacity {
 }
 
 impl Work for Everything {
+    const READS_IMAGES: bool = true;
+
     /// The trouble of the one keeps nobody from the other.
     async fn follow(
         &self,
@@ -102,10 +111,11 @@ pub fn print(mut line: Value, request_id: &str) {
 }
 
 /// Serves invocations whose events are hints.
-pub async fn run(translate: Translate, work: impl Work) -> Result<(), Error> {
+pub async fn run<W: Work>(translate: Translate, work: W) -> Result<(), Error> {
     let settings = Settings::from_env()?;
     let aws = Aws::from_env().await;
-    aws.warm_up(&settings.scope).await;
+    let repositories = if W::READS_IMAGES { settings.scope.repositories.clone() } else { Vec::new() };
+    aws.warm_up(&Scope { repositories, ..settings.scope.clone() }).await;
     let (aws, settings, work) = (&aws, &settings, &work);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let request_id = event.context.request_id.clone();

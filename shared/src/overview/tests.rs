@@ -250,7 +250,8 @@ fn a_count_that_was_handed_over_is_pushboats_within_its_bounds() {
         let no_tags = Tags::new();
         let scalable_target = Ok(None);
         let cluster_tags = Ok(&no_tags);
-        let observed = Observed { definition: &definition, health: &health, cluster_tags, scalable_target };
+        let observed =
+            Observed { definition: &definition, health: &health, cluster_tags, scalable_target, now: None };
         let mut handed_over = service();
         handed_over.tags.insert("pushboat:capacity".into(), value.into());
         let capacity = view(&handed_over, observed).capacity;

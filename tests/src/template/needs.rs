@@ -33,8 +33,10 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(call: &'a RecordedCall) -> Row<'a> {
+        // IAM has its own name for what is signed as `monitoring`.
+        let service = if call.service == "monitoring" { "cloudwatch" } else { call.service.as_str() };
         Row {
-            action: format!("{}:{}", call.service, call.operation),
+            action: format!("{service}:{}", call.operation),
             request: &call.request,
             here: Context::from([
                 ("aws:ResourceAccount", ACCOUNT.to_owned()),
@@ -128,12 +130,14 @@ pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec
         "ecs:DescribeTaskDefinition"
         | "ecs:ListTaskDefinitions"
         | "elasticloadbalancing:DescribeTargetHealth"
+        | "elasticloadbalancing:DescribeTargetGroups"
+        | "cloudwatch:GetMetricData"
         | "application-autoscaling:DescribeScalableTargets" => vec![row.need("*".to_owned(), here)],
         _ => return of_others(&row),
     })
 }
 
-/// ECR, CloudWatch Logs and EventBridge.
+/// ECR, CloudWatch, its Logs and EventBridge.
 fn of_others(row: &Row<'_>) -> Option<Vec<Need>> {
     let repository = |name: &str| row.need(arn("ecr", &format!("repository/{name}")), &row.here);
     Some(match row.action.as_str() {
@@ -143,6 +147,15 @@ fn of_others(row: &Row<'_>) -> Option<Vec<Need>> {
         | "ecr:DescribeImageScanFindings"
         | "ecr:GetDownloadUrlForLayer"
         | "ecr:PutImage" => vec![repository(row.text("repositoryName"))],
+        // Without names it is every alarm, which a permission for each of them is.
+        "cloudwatch:DescribeAlarms" => match row.texts("AlarmNames").count() {
+            0 => vec![row.need(arn("cloudwatch", "alarm:*"), &row.here)],
+            _ => {
+                let alarms = row.texts("AlarmNames");
+                alarms.map(|name| row.need(arn("cloudwatch", &format!("alarm:{name}")), &row.here)).collect()
+            }
+        },
+        "cloudwatch:ListTagsForResource" => vec![row.need(row.text("ResourceARN").to_owned(), &row.here)],
         "logs:GetLogEvents" => {
             let (group, stream) = (row.text("logGroupName"), row.text("logStreamName"));
             vec![row.need(arn("logs", &format!("log-group:{group}:log-stream:{stream}")), &row.here)]
