@@ -3,8 +3,8 @@ emulator of AWS by other people, so that not only our own stand-in says that the
 
     ministack.py BINARIES
 
-BINARIES is a folder with `deploy`, `sweep`, `api`, `live-image` (target/debug), or `sam build`'s (.aws-sam/build). The commands
-are those of docs/install.md, taken from the page. `ministack` and `sam` must be on the PATH.
+BINARIES is a folder with the functions by their names (target/debug), or `sam build`'s (.aws-sam/build). The commands are
+those of docs/install.md, taken from the page. `ministack` and `sam` must be on the PATH.
 
 MiniStack knows no flow logs, no metric math in alarms and no OIDC providers: FlowLogs=off, ErrorPercent=0 and ProviderArn leave
 them out. A path /health is its own on every host. It
@@ -32,7 +32,13 @@ from botocore.awsrequest import AWSRequest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ACCOUNT, REGION = "000000000000", "us-east-1"
-FUNCTIONS = {"deploy": "DeployFunction", "sweep": "SweepFunction", "api": "ApiFunction", "live-image": "LiveImageFunction"}
+FUNCTIONS = {
+    "deploy": "DeployFunction",
+    "scale": "ScaleFunction",
+    "sweep": "SweepFunction",
+    "api": "ApiFunction",
+    "live-image": "LiveImageFunction",
+}
 PLACEHOLDER = "public.ecr.aws/nginx/nginx-unprivileged:stable"
 LEFT_OUT = "FlowLogs=off ErrorPercent=0"
 
