@@ -124,19 +124,14 @@ pub fn running_images(
     tracks.iter().filter_map(running).collect()
 }
 
-/// The newest roll-out that tells something of the template's revision with these images, if it was rolled back, and
-/// the revision it was of. With another image, that image was to blame, and it is rejected by itself.
+/// The newest roll-out that tells something of the template's revision with these images or with such that had run
+/// well here, if it was rolled back, and the revision it was of. An image that was new was to blame itself, and is rejected.
 fn failed_attempt<'a, 'h>(
     revisions: &'a Revisions,
     template: &TaskDefinition,
     images: &[(String, String)],
     history: &'h [Rollout],
 ) -> Option<(&'h Rollout, &'a TaskDefinition)> {
-    let attempt = |rollout: &Rollout| {
-        let of_template = |it: &&TaskDefinition| it.arn == template.arn || it.is_made_from(template);
-        let mut attempts = revisions.newer.iter().filter(of_template);
-        attempts.find(|it| it.arn == rollout.task_definition_arn)
-    };
     let had_these = |rollout: &Rollout| {
         images.iter().all(|(container, image)| {
             let ran = rollout.images.iter().find(|it| it.container == *container);
@@ -146,11 +141,37 @@ fn failed_attempt<'a, 'h>(
             })
         })
     };
+    let had_good_ones = |at: usize| images.iter().all(|(container, _)| had_run_well(history, at, container));
     let mut telling = history
         .iter()
-        .filter(|rollout| rollout.outcome.is_telling() && had_these(rollout))
-        .filter_map(|rollout| Some((rollout, attempt(rollout)?)));
+        .enumerate()
+        .filter(|(at, rollout)| rollout.outcome.is_telling() && (had_these(rollout) || had_good_ones(*at)))
+        .filter_map(|(_, rollout)| Some((rollout, attempt(revisions, template, rollout)?)));
     telling.next().filter(|(rollout, _)| rollout.outcome == Outcome::RolledBack)
+}
+
+/// The revision of this roll-out, if it is the template's or a copy of it.
+fn attempt<'a>(
+    revisions: &'a Revisions,
+    template: &TaskDefinition,
+    rollout: &Rollout,
+) -> Option<&'a TaskDefinition> {
+    let of_template = |it: &&TaskDefinition| it.arn == template.arn || it.is_made_from(template);
+    revisions.newer.iter().filter(of_template).find(|it| it.arn == rollout.task_definition_arn)
+}
+
+/// Had the image of this roll-out succeeded in an earlier one?
+fn had_run_well(history: &[Rollout], at: usize, container: &str) -> bool {
+    let Some(digest) = history[at].ran(container) else { return false };
+    let mut earlier = history[at + 1..].iter().filter(|it| it.outcome == Outcome::Successful);
+    earlier.any(|it| it.ran(container).as_ref() == Some(&digest))
+}
+
+/// What the template's newer revision spoilt says nothing against an image that had run well before.
+pub fn spoilt_by_template(revisions: &Revisions, container: &str, history: &[Rollout], at: usize) -> bool {
+    let template = revisions.template();
+    template.is_some_and(|it| attempt(revisions, it, &history[at]).is_some())
+        && had_run_well(history, at, container)
 }
 
 /// A candidate with the track that found it.

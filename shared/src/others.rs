@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::model::{Digest, Outcome, Rollout, Service, Tags};
 use crate::policy;
 use crate::release::OVERLAP;
-use crate::rollback;
+use crate::rollback::{self, To};
 use crate::task_definition::{BASE, PUT_BACK, TEMPLATE, TaskDefinition, family_and_number, revision_name};
 
 /// On a service: divergence by this revision (`family:revision`) has been ended by somebody.
@@ -137,19 +137,45 @@ pub fn left_by_hand<'h>(own: &TaskDefinition, history: &'h [Rollout]) -> Option<
     ran_before.then_some(left)
 }
 
-/// Did an invocation that overlapped with a roll-back release again what was left by it? That is so where the roll-out
-/// began after the rejection, and so soon that whoever decided on it may not have seen it.
-pub fn returned_late(service: &Service, own: &TaskDefinition, digest: &Digest, history: &[Rollout]) -> bool {
-    let rejected_at = || {
-        let (at, why) = policy::rejection(&service.tags, digest)?.split_once(' ')?;
-        why.starts_with(rollback::WORDS).then(|| at.parse::<Timestamp>().ok()).flatten()
+/// Has anything been left here on demand or by hand? As far as the service alone tells.
+pub fn may_have_been_left(service: &Service) -> bool {
+    policy::rejections(&service.tags).any(|digest| left_at(service, &digest).is_some())
+}
+
+fn left_at(service: &Service, digest: &Digest) -> Option<Timestamp> {
+    let (at, why) = policy::rejection(&service.tags, digest)?.split_once(' ')?;
+    why.starts_with(rollback::WORDS).then(|| at.parse().ok()).flatten()
+}
+
+/// What was left is there again, and nobody wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// Where to go back to; `None` is the last good release.
+    pub to: Option<To>,
+}
+
+/// Does this container run again what was left, though nobody put it there? That is so in two ways. An invocation that
+/// overlapped has released it: the roll-out began after the rejection, and so soon that whoever decided on it may not
+/// have seen it. Or the roll-out of what was gone back to was superseded before it had completed, and ECS has rolled
+/// its successor back to what had.
+pub fn returned(
+    service: &Service,
+    own: &TaskDefinition,
+    container: &str,
+    history: &[Rollout],
+) -> Option<Returned> {
+    let of_own = |it: &Rollout| it.task_definition_arn == own.arn && it.outcome != Outcome::RolledBack;
+    let at = history.iter().position(of_own)?;
+    let left = left_at(service, &history[at].ran(container)?)?;
+    let began = history[at].created_at?.duration_since(left);
+    let Some(newest) = history[..at].first() else {
+        return (began.is_positive() && began <= OVERLAP).then_some(Returned { to: None });
     };
-    let newest = history
-        .first()
-        .filter(|newest| newest.task_definition_arn == own.arn && newest.outcome != Outcome::RolledBack);
-    let began = newest.and_then(|newest| newest.created_at);
-    let after = began.zip(rejected_at()).map(|(began, rejected)| began.duration_since(rejected));
-    after.is_some_and(|after| after.is_positive() && after <= OVERLAP)
+    let is_other = |it: &&Rollout| it.task_definition_arn != newest.task_definition_arn;
+    let mut superseded = history[..at].iter().rev().filter(is_other);
+    let back = superseded.find(|it| it.outcome == Outcome::Stopped)?.ran(container)?;
+    let is_back = !began.is_positive() && newest.outcome == Outcome::RolledBack;
+    is_back.then_some(Returned { to: Some(To::Digest(back)) })
 }
 
 /// Why what a person left does not return.

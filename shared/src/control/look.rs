@@ -6,10 +6,10 @@ use crate::base::{self, Revisions, Template};
 use crate::cloud::{Answer, Cloud};
 use crate::decision::Decision;
 use crate::hint::Hint;
-use crate::model::{Digest, Outcome, Rollout, Service};
+use crate::model::{Outcome, Rollout, Service};
 use crate::native;
-use crate::others;
-use crate::policy::{self, Track};
+use crate::others::{self, Returned};
+use crate::policy::Track;
 use crate::release::{self, Candidate, Keep, Noted, Precedent, Verdict};
 use crate::task_definition::{NOTED, PUT_BACK, TaskDefinition, family_and_number, revision_name};
 
@@ -39,13 +39,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let mut candidates = Vec::new();
         for track in tracks {
             let definition = judged_by(track, &revisions.own, &template);
-            match self.judge(service, track, definition, &mut history).await? {
-                Verdict::Keep(Keep::Current { digest, .. })
-                    if policy::rejection(&service.tags, &digest).is_some()
-                        && self.returned_late(service, &revisions.own, &digest, &mut history).await? =>
-                {
-                    return self.go_back_again(service, tracks).await;
-                }
+            match self.judge(service, track, definition, &revisions, &mut history).await? {
                 Verdict::Keep(keep) if self.is_failing(service, &keep) => {
                     self.kept_failing(service, keep).await
                 }
@@ -63,6 +57,13 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             candidates = self.without_diverged(service, &revisions.own, candidates, history);
         }
         let candidates = self.fit_to_run(service, &revisions.own, &template, candidates).await?;
+        let moves_on = matches!(template, Template::Due(_) | Template::Waits(_)) || !candidates.is_empty();
+        if !moves_on
+            && let Some(returned) = self.returned(service, &revisions.own, tracks, &mut history).await?
+            && let Some(looked) = self.go_back_again(service, tracks, &returned).await?
+        {
+            return Ok(looked);
+        }
         if let Some(keep) = self.withheld(service, &template, &candidates, &mut history).await? {
             self.kept(service, keep);
             return self.at_rest(service, &revisions, Template::Applied, &mut history).await;
@@ -95,15 +96,22 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         }
     }
 
-    async fn returned_late(
+    /// Does the service run again what somebody went back from, though nobody wants it?
+    async fn returned(
         &self,
         service: &Service,
         own: &TaskDefinition,
-        digest: &Digest,
+        tracks: &[Track],
         history: &mut History,
-    ) -> Answer<bool> {
+    ) -> Answer<Option<Returned>> {
+        if !others::may_have_been_left(service) {
+            return Ok(None);
+        }
         let history = history.read(self.cloud, service).await?;
-        Ok(others::returned_late(service, own, digest, history))
+        Ok(tracks.iter().find_map(|track| {
+            let (container, _) = own.container(track.container.as_deref(), &track.repository).ok()?;
+            others::returned(service, own, container, history)
+        }))
     }
 
     /// Nothing is released. The family's newest revision may still be one that must not stay the newest.
@@ -237,6 +245,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         service: &Service,
         track: &Track,
         definition: &TaskDefinition,
+        revisions: &Revisions,
         history: &mut History,
     ) -> Answer<Verdict> {
         if !self.scope.repositories.contains(&track.repository) {
@@ -254,15 +263,18 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             }
             Err(verdict @ Verdict::Keep(Keep::Rejected { .. })) if definition.is_of_template() => {
                 let history = history.read(self.cloud, service).await?;
-                let back = release::live_before(service, track, definition, history, self.cloud.now());
-                return Ok(back.map_or(verdict, |candidate| Verdict::Release(Box::new(candidate))));
+                match release::live_before(service, track, definition, history, self.cloud.now()) {
+                    Some(candidate) => candidate,
+                    None => return Ok(verdict),
+                }
             }
             Err(verdict) => return Ok(verdict),
         };
         // Only a candidate is worth the question what became of it before.
         let history = history.read(self.cloud, service).await?;
         let left = release::left(definition, &candidate, history, self.cloud.now());
-        let precedent = left.unwrap_or_else(|| release::precedent(service, &candidate, history));
+        let excuses = |at| base::spoilt_by_template(revisions, &candidate.container, history, at);
+        let precedent = left.unwrap_or_else(|| release::precedent(service, &candidate, history, excuses));
         let noted = match &precedent {
             Precedent::Failed(rollout) | Precedent::Left { rollout, .. } => {
                 self.noted(&rollout.task_definition_arn).await?

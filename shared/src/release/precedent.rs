@@ -37,7 +37,13 @@ pub fn left<'a>(
     })
 }
 
-pub fn precedent<'a>(service: &Service, candidate: &Candidate, history: &'a [Rollout]) -> Precedent<'a> {
+/// `excuses`: something else than the image made the roll-out at this place fail.
+pub fn precedent<'a>(
+    service: &Service,
+    candidate: &Candidate,
+    history: &'a [Rollout],
+    excuses: impl Fn(usize) -> bool,
+) -> Precedent<'a> {
     let Candidate { container, digest, .. } = candidate;
     let ran = |rollout: &Rollout| rollout.ran(container).as_ref() == Some(digest);
     let latest = history.iter().find(|rollout| rollout.task_definition_arn == service.task_definition_arn);
@@ -47,7 +53,7 @@ pub fn precedent<'a>(service: &Service, candidate: &Candidate, history: &'a [Rol
     let of_digest = history.iter().enumerate().filter(|(_, rollout)| ran(rollout));
     let mut telling = of_digest.filter(|(at, rollout)| match rollout.outcome {
         Outcome::Successful => true,
-        Outcome::RolledBack => brought(history, *at, container, digest),
+        Outcome::RolledBack => brought(history, *at, container, digest) && !excuses(*at),
         Outcome::UnderWay | Outcome::Stopped => false,
     });
     match telling.next() {

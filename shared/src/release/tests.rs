@@ -79,7 +79,7 @@ fn chosen(tag_means: Option<char>) -> Result<Choice, Keep> {
 }
 
 fn settle(service: &Service, candidate: Candidate, history: &[Rollout], noted: Noted) -> Verdict {
-    let precedent = precedent(service, &candidate, history);
+    let precedent = precedent(service, &candidate, history, |_| false);
     judge(candidate, precedent, noted)
 }
 

@@ -41,7 +41,7 @@ impl Stage {
         let is_same = |it: &&TaskDefinition| {
             it.document == new.document
                 && it.tags.get(BASE) == new.tags.get(BASE)
-                && ![NOTED, PASSED_OVER].iter().any(|mark| it.tags.contains_key(*mark))
+                && ![NOTED, PASSED_OVER, PUT_BACK].iter().any(|mark| it.tags.contains_key(*mark))
         };
         let surplus = newest.filter(is_same).map(|it| it.arn.clone());
         let is_surplus = surplus.is_some();
@@ -158,6 +158,7 @@ impl Stage {
 
     pub(super) fn tagged(&mut self, id: u32, arn: &str, tags: &Tags) {
         self.hold_is_put(arn, tags);
+        let now = self.now;
         let is_function = self.pushboat(id).is_some();
         let goes_back = self.pushboat(id).is_some_and(|it| it.goes_back);
         let Some(index) = self.world.ecs.services.iter().position(|it| it.arn == arn) else { return };
@@ -167,7 +168,7 @@ impl Stage {
             if goes_back {
                 watched.given_up.insert(digest.clone());
                 if let Some(instance) = self.instances.get_mut(&id) {
-                    instance.rejected.push(digest.clone());
+                    instance.rejected.push((digest.clone(), now));
                 }
             }
             let may_be = watched.ever_failed.contains(&digest) || watched.given_up.contains(&digest);
@@ -192,8 +193,12 @@ impl Stage {
         }
         for service in services {
             let failed = service.primary.as_ref().filter(|it| it.state == RolloutState::Failed);
+            // Who is shown it only when it has moved on cannot tell it from what he has done himself.
+            let index = self.index_of(&service.name.service);
+            let truth = index.and_then(|it| self.world.ecs.services[it].deployments.first());
+            let failed = failed.filter(|it| truth.is_some_and(|truth| truth.id == it.id));
             let digest = failed.and_then(|it| digest_of(&self.world, &it.task_definition_arn));
-            let seen = self.index_of(&service.name.service).zip(digest);
+            let seen = index.zip(digest);
             if let (Some(seen), Some(instance)) = (seen, self.instances.get_mut(&id)) {
                 instance.saw_failed.push(seen);
             }

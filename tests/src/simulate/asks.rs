@@ -135,10 +135,9 @@ impl Stage {
 
     /// Somebody has gone back from what this instance has rejected, and knows it.
     fn went_back(&mut self, id: u32, service: usize) {
-        let now = self.now;
         let rejected = self.instances.get_mut(&id).map(|it| std::mem::take(&mut it.rejected));
         let watched = &mut self.watch.services[service];
-        watched.left.extend(rejected.into_iter().flatten().map(|digest| (digest, now)));
+        watched.left.extend(rejected.into_iter().flatten());
     }
 
     /// The hold of a service, or of the cluster where it is `None`.

@@ -41,7 +41,7 @@ pub(super) struct Instance {
     pub(super) said_to_go_back: usize,
     /// A person has asked it to go back.
     pub(super) goes_back: bool,
-    pub(super) rejected: Vec<Digest>,
+    pub(super) rejected: Vec<(Digest, i64)>,
     /// By name of the service: several are looked at at once.
     pub(super) looks: BTreeMap<String, Looks>,
 }

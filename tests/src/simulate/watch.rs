@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pushboat::decision::{Action, Decision};
 use pushboat::model::Digest;
-use pushboat::task_definition::ImageName;
+use pushboat::task_definition::{BASE, ImageName, TEMPLATE, revision_name};
 use pushboat_local::world::World;
 use pushboat_local::world::ecs::{ServiceDeployment, ServiceDeploymentStatus as Status};
 use pushboat_local::world::elb::TargetState;
@@ -293,8 +293,11 @@ impl Stage {
         let good = earlier().find(is_good).and_then(target);
         let seen_good = earlier().take(SEEN_BACK).find(is_good).and_then(target);
         let began_at = self.millis_at(deployment.created_at);
+        let is_spoilt = self.is_of_untried_template(at);
         let now = self.now;
         let watched = &mut self.watch.services[index];
+        // A template that never ran here may be at fault where the image is known to be good.
+        let is_spoilt = is_spoilt && watched.ever_completed.contains(&digest);
         if has_failed && seen_good.as_ref() != Some(&digest) {
             watched.ever_failed.push(digest.clone());
         }
@@ -302,7 +305,8 @@ impl Stage {
             // What failed in place counts once somebody has seen it there: ECS forgets it with the next roll-out.
             // One that began before the person let the digest return has nothing to say of what comes after.
             let is_old = began_at < watched.released_by_person_at;
-            if good.as_ref() != Some(&digest) && status != Status::Stopped && !is_old {
+            let is_new = good.as_ref() != Some(&digest) && !is_spoilt;
+            if is_new && status != Status::Stopped && !is_old {
                 watched.failures.insert(digest.clone(), now);
             }
         } else if status == Status::Successful {
@@ -311,6 +315,28 @@ impl Stage {
         }
         let number = self.named(&digest);
         self.tell(|_| format!("ECS: deployment {} of {name} to {number}: {}", at + 1, status.as_str()));
+    }
+
+    /// Is this roll-out to a revision of the template, or to a copy of one, that has not succeeded in its service?
+    fn is_of_untried_template(&self, at: usize) -> bool {
+        let all = &self.world.ecs.service_deployments;
+        let template_of = |it: &ServiceDeployment| {
+            let mut revisions = self.world.ecs.service_revisions.iter();
+            let target = revisions.find(|one| one.arn == it.target_revision_arn)?;
+            let definition = self.world.find_task_definition(&target.task_definition_arn).ok()?;
+            match definition.tags.contains_key(TEMPLATE) {
+                true => Some(revision_name(&definition.arn).to_owned()),
+                false => definition.tags.get(BASE).cloned(),
+            }
+        };
+        let Some(template) = template_of(&all[at]) else { return false };
+        let mut earlier = all[..at].iter().filter(|it| it.service_arn == all[at].service_arn);
+        let is_template = |it: &pushboat_local::world::ecs::TaskDefinition| {
+            revision_name(&it.arn) == template && it.tags.contains_key(TEMPLATE)
+        };
+        self.world.ecs.task_definitions.iter().any(is_template)
+            && !earlier
+                .any(|it| it.status == Status::Successful && template_of(it).as_ref() == Some(&template))
     }
 
     /// An invocation that has come to a good end saw these services in the state that a failed roll-out left.

@@ -10,6 +10,7 @@ use crate::decision::{Action, Decision};
 use crate::hold;
 use crate::model::{Service, ServiceName, Tags};
 use crate::native;
+use crate::others::Returned;
 use crate::pace::Kind;
 use crate::policy::{self, Track};
 use crate::release::Rejection;
@@ -75,17 +76,19 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         Ok(What { revision: Some(goal), ..what })
     }
 
-    /// An overlapping invocation has undone a roll-back.
+    /// A roll-back was undone by nobody's wish. `None` where there is nothing to go back to: the look goes on.
     pub(in crate::control) async fn go_back_again(
         &mut self,
         service: &Service,
         tracks: &[Track],
-    ) -> Answer<Looked> {
+        returned: &Returned,
+    ) -> Answer<Option<Looked>> {
         if self.may(Kind::Update).await == May::Later {
-            return Ok(Looked::Waits);
+            return Ok(Some(Looked::Waits));
         }
-        let what = "what was rejected a moment ago and came back".to_owned();
-        match self.roll_back(service, tracks, None, "Pushboat").await {
+        let what = "what somebody went back from came back".to_owned();
+        match self.roll_back(service, tracks, returned.to.as_ref(), "Pushboat").await {
+            Ok(What { action: Action::Kept, .. }) => return Ok(None),
             Ok(What { action, reason, revision, .. }) => {
                 let mut decision = self.decision(&service.name, action, format!("{what}: {reason}"));
                 decision.revision = revision;
@@ -94,10 +97,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Err(Undone::Cloud(error)) => return Err(error),
             Err(undone) => {
                 self.about(&service.name, Action::Kept, format!("{what}, but {undone}"));
-                return Ok(Looked::Done);
+                return Ok(None);
             }
         }
-        Ok(Looked::Released { what })
+        Ok(Some(Looked::Released { what }))
     }
 
     async fn leave(
@@ -108,7 +111,11 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         why: &str,
     ) -> Answer<()> {
         for Left { container, digest, tagged } in leaves {
-            if policy::rejection(&service.tags, &digest).is_none() {
+            if let Some(why) = policy::rejection(&service.tags, &digest) {
+                // Somebody may be lifting it in this moment. Whoever writes last has the last word.
+                let tags = Tags::from([(policy::rejection_key(&digest), why.to_owned())]);
+                self.cloud.tag(&service.arn, &tags).await?;
+            } else {
                 let (why, failed_revision_arn) = (why.to_owned(), own.arn.clone());
                 self.reject_digest(
                     service,

@@ -1,7 +1,7 @@
 //! Revisions that the template registers: rolled out with the images that are due, and passed over once they failed.
 
 use super::*;
-use crate::task_definition::{BASE, NOTED};
+use crate::task_definition::{BASE, NOTED, TEMPLATE};
 
 fn image(definition: &crate::task_definition::TaskDefinition, container: usize) -> String {
     definition.document["containerDefinitions"][container]["image"].as_str().unwrap().to_owned()
@@ -276,4 +276,39 @@ async fn a_release_of_the_template_that_never_reached_the_service_is_not_registe
     sweep(&cloud).await;
     assert_eq!(cloud.writes(), ["release pushboat/web"]);
     assert!(!cloud.own().tags.contains_key(NOTED));
+}
+
+/// The stack sends its first revision again, then a worse one with the live image, which fails. What was live returns
+/// once, with the revision that the stack sent, and nothing is tried for ever.
+#[tokio::test]
+async fn a_template_that_failed_with_an_image_known_to_be_good_is_to_blame() {
+    let cloud = Fake::rolling('a');
+    let first = cloud.own().arn;
+    cloud.definitions.borrow_mut()[0].tags.insert(TEMPLATE.into(), "stack".into());
+    for letter in ['b', 'c'] {
+        cloud.push("main", &digest(letter));
+        cloud.push(&letter.to_string(), &digest(letter));
+        cloud.pass(600);
+        follow_all(&cloud, &pushed()).await.1.unwrap();
+        cloud.ends(letter == 'b');
+    }
+    sweep(&cloud).await;
+    cloud.pass(600);
+    cloud.update_service(&first);
+    cloud.ends(true);
+    let worse = cloud.template("web", "512", &pinned('b'));
+    cloud.pass(60);
+    cloud.update_service(&worse);
+    cloud.ends(false);
+    cloud.writes();
+    for _ in 0..20 {
+        cloud.pass(60);
+        sweep(&cloud).await;
+        if cloud.own().arn != first {
+            cloud.ends(cloud.own().document["cpu"] != "512");
+        }
+    }
+    let releases = cloud.writes().into_iter().filter(|it| it.starts_with("release")).count();
+    assert_eq!(releases, 1, "what was live before the stack's update returns");
+    assert_eq!((image(&cloud.own(), 0), cloud.own().document["cpu"].as_str()), (pinned('b'), Some("256")));
 }
