@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::announce::Announcement;
 use crate::capacity::Signal;
+use crate::capacity::startup::Starts;
 use crate::diagnosis::{LogStream, StoppedTask};
 use crate::metrics::Metrics;
 use crate::model::{
@@ -154,6 +155,9 @@ pub trait Cloud {
 
     /// What CloudWatch has measured of a service for these signals in the last whole days, up to the last whole minute.
     async fn metrics(&self, service: &Service, signals: &[Signal], days: i64) -> Answer<Metrics>;
+
+    /// How its tasks have started lately, and what its load balancer wants of a new one.
+    async fn starts(&self, service: &Service) -> Answer<Starts>;
 
     /// Those of these services whose count Application Auto Scaling decides, with its bounds.
     async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>>;

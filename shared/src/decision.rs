@@ -67,6 +67,9 @@ pub struct Decision {
     pub former_count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_count: Option<u32>,
+    /// How old the newest measurement was that the count follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_age_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<bool>,
     /// The deployment that succeeded, `ecs-svc/<number>`.
@@ -93,6 +96,7 @@ impl Decision {
             base: None,
             healthy_targets: None,
             registered_targets: None,
+            load_age_seconds: None,
             former_count: None,
             desired_count: None,
             retry: None,

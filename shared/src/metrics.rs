@@ -24,15 +24,28 @@ pub struct Metrics {
     pub fast: Vec<Fast>,
 }
 
+/// How long one of ECS's shorter periods is.
+pub const FAST_PERIOD: i64 = 20;
+
 /// What was measured within a minute.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fast {
+    /// When its period began, in seconds since 1970.
+    pub at: i64,
     pub cpu: Option<f64>,
     pub memory: Option<f64>,
     pub running: f64,
 }
 
 impl Metrics {
+    /// When the newest period ended of which anything is known, in seconds since 1970.
+    pub fn until(&self) -> Option<i64> {
+        let minutes = [&self.requests, &self.healthy_hosts, &self.cpu, &self.memory];
+        let minute = minutes.into_iter().filter_map(|points| points.keys().next_back()).max();
+        let minute = minute.map(|minute| (minute + 1) * 60);
+        minute.max(self.fast.iter().map(|fast| fast.at + FAST_PERIOD).max())
+    }
+
     /// The load of the last seconds, in tasks. A load balancer counts whole minutes only.
     pub fn fast_load(&self, target: Target) -> Vec<f32> {
         let percent = |fast: &Fast| match target.signal {
@@ -70,10 +83,13 @@ mod tests {
     #[test]
     fn what_is_measured_within_the_minute_is_load_of_tasks_too() {
         let fast = vec![
-            Fast { cpu: Some(90.0), memory: Some(35.0), running: 4.0 },
-            Fast { cpu: None, memory: Some(70.0), running: 4.0 },
+            Fast { at: 100, cpu: Some(90.0), memory: Some(35.0), running: 4.0 },
+            Fast { at: 120, cpu: None, memory: Some(70.0), running: 4.0 },
         ];
-        let metrics = Metrics { fast, ..Metrics::default() };
+        let metrics = Metrics { fast, cpu: [(0, 90.0)].into(), ..Metrics::default() };
+        assert_eq!(metrics.until(), Some(140));
+        assert_eq!(Metrics { fast: Vec::new(), ..metrics.clone() }.until(), Some(60));
+        assert_eq!(Metrics::default().until(), None);
         let of = |signal, per_task| metrics.fast_load(Target { signal, per_task });
         assert_eq!(of(Signal::Cpu, 60.0), [6.0]);
         assert_eq!(of(Signal::Memory, 70.0), [2.0, 4.0]);

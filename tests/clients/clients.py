@@ -375,7 +375,7 @@ def boto3_and_curl_sign_for_the_http_api(place):
     before = len(place.requests())
     status, body = fetch(place.sign("/services"))
     service = json.loads(body)["services"][0]
-    assert service["service"] == "game-2048" and service["capacity"]["decided_by"] == "nobody", service
+    assert service["service"] == "game-2048" and service["capacity"]["decided_by"] == "Pushboat", service
     statuses = [status, fetch(place.sign("/services", SigV4QueryAuth, expires=60))[0]]
     done = subprocess.run([*curl, "--write-out", "%{http_code}", "--output", "/dev/null", place.at["api"] + "/services"],
                           capture_output=True, text=True, check=True)

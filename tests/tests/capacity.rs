@@ -17,7 +17,7 @@ use pushboat_local::world::ecs::Service;
 use pushboat_tests::{Wishes, cloudwatch, decisions, place, service_events};
 use serde_json::Value;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 /// On another metric than load: what it moves, its tag says.
 const QUEUE: &str = "orders/queue-length";
 const BUSY: &str = "game/busy";

@@ -18,9 +18,11 @@ use pushboat::model::Digest;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::elbv2::TargetGroup;
 use crate::history::Histories;
 use crate::presigned::Downloader;
 use crate::raw::Clock;
+use crate::starts::AllStarts;
 
 /// What a function is told by its environment.
 #[derive(Debug, Clone)]
@@ -72,8 +74,9 @@ pub struct Aws {
     pub(crate) repository_uris: Arc<Mutex<Vec<(String, String)>>>,
     pub(crate) manifests: Manifests,
     pub(crate) histories: Histories,
-    /// Target group and the load balancer that it belongs to, which it keeps once it has one.
-    pub(crate) balancers: Arc<Mutex<BTreeMap<String, String>>>,
+    pub(crate) starts: AllStarts,
+    /// By ARN, those that have a load balancer.
+    pub(crate) target_groups: Arc<Mutex<BTreeMap<String, TargetGroup>>>,
     pub(crate) downloader: Downloader,
 }
 
@@ -154,7 +157,8 @@ impl Aws {
             repository_uris: Arc::default(),
             manifests: Manifests::default(),
             histories: Histories::default(),
-            balancers: Arc::default(),
+            starts: AllStarts::default(),
+            target_groups: Arc::default(),
             downloader: Downloader::default(),
         }
     }

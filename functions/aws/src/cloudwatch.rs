@@ -1,7 +1,6 @@
 //! CloudWatch: the load of services, and alarms.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::Builder;
@@ -13,17 +12,18 @@ use pushboat::Timestamp;
 use pushboat::capacity::load::Points;
 use pushboat::capacity::{FAST_SECONDS, Signal};
 use pushboat::cloud::Answer;
-use pushboat::metrics::{Fast, Metrics};
+use pushboat::metrics::{FAST_PERIOD, Fast, Metrics};
 use pushboat::model::{Alarm, AlarmState, Service, Subject, Tags};
 
 use crate::client::Aws;
 use crate::error::{incomplete, trouble};
 use crate::history::{History, Series};
+use crate::time::moment;
 
 const DAY_MINUTES: i64 = 1440;
 const MINUTE: i32 = 60;
 /// ECS's shorter period, and how many of them a minute has.
-const FAST: i32 = 20;
+const FAST: i32 = FAST_PERIOD as i32;
 const FAST_A_MINUTE: f64 = 3.0;
 /// A service may begin to be measured every 20 seconds.
 const ASK_AGAIN_MINUTES: i64 = 60;
@@ -130,11 +130,7 @@ impl Aws {
     async fn balancers(&self, target_groups: &[String]) -> Answer<Vec<(String, String)>> {
         let mut found = Vec::new();
         for arn in target_groups {
-            let known = self.balancers.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned();
-            let balancer = match known {
-                Some(known) => Some(known),
-                None => self.find_balancer(arn).await?,
-            };
+            let balancer = self.target_group(arn).await?.map(|group| group.balancer);
             // A Network Load Balancer counts no requests.
             let name = |arn: &str, before| arn.split_once(before).map(|(_, name)| name.to_owned());
             let balancer = balancer.as_deref().and_then(|arn| name(arn, ":loadbalancer/"));
@@ -143,17 +139,6 @@ impl Aws {
             found.extend(balancer.zip(group));
         }
         Ok(found)
-    }
-
-    async fn find_balancer(&self, target_group: &str) -> Answer<Option<String>> {
-        let answer = self.elbv2.describe_target_groups().target_group_arns(target_group).send().await;
-        let answer = answer.map_err(|error| trouble("DescribeTargetGroups", target_group, error))?;
-        let balancer = answer.target_groups().iter().find_map(|group| group.load_balancer_arns().first());
-        if let Some(balancer) = balancer {
-            let mut known = self.balancers.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(target_group.to_owned(), balancer.clone());
-        }
-        Ok(balancer.cloned())
     }
 
     /// What was measured every 20 seconds lately. Points between whole minutes tell that it is.
@@ -173,8 +158,7 @@ impl Aws {
             of_service(service, "MemoryUtilization", "Average"),
             of_service(service, "CPUUtilization", "SampleCount"),
         );
-        let period = i64::from(FAST);
-        let end = now.as_second().div_euclid(period) * period;
+        let end = now.as_second().div_euclid(FAST_PERIOD) * FAST_PERIOD;
         let measured = [cpu.clone(), memory.clone(), samples.clone()];
         let read =
             self.read_periods(&service.name.to_string(), &measured, end - FAST_SECONDS, end, FAST).await?;
@@ -184,6 +168,7 @@ impl Aws {
             .into_iter()
             .flatten()
             .map(|(second, running)| Fast {
+                at: *second,
                 cpu: at(of(&cpu), *second),
                 memory: at(of(&memory), *second),
                 running: *running,
@@ -312,7 +297,7 @@ fn alarm(found: &MetricAlarm) -> Option<Alarm> {
             StateValue::Ok => AlarmState::Ok,
             _ => AlarmState::InsufficientData,
         },
-        since: Timestamp::new(changed_at.secs(), i32::try_from(changed_at.subsec_nanos()).ok()?).ok()?,
+        since: moment(changed_at)?,
         actions_enabled: found.actions_enabled().unwrap_or(true),
         about: about.into_iter().collect(),
     })

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::client::Aws;
 use crate::error::{incomplete, trouble};
+use crate::time::moment;
 
 /// The most that ECR describes at a time.
 const IMAGES_PER_CALL: i32 = 1_000;
@@ -200,10 +201,7 @@ fn image(repository: &str, found: &sdk::ImageDetail) -> Option<Image> {
         repository: repository.to_owned(),
         digest: found.image_digest()?.parse().ok()?,
         tags: found.image_tags().to_vec(),
-        pushed_at: found.image_pushed_at().and_then(|at| {
-            // Two pushes of one second are told apart.
-            pushboat::Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
-        }),
+        pushed_at: found.image_pushed_at().and_then(moment),
         kind: ImageKind::of(
             found.image_manifest_media_type(),
             found.artifact_media_type(),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
-use pushboat::Timestamp;
 use pushboat::announce::Announcement;
 use pushboat::capacity::Signal;
+use pushboat::capacity::startup::Starts;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
 use pushboat::metrics::Metrics;
@@ -23,6 +23,7 @@ use crate::client::Aws;
 use crate::error::{incomplete, trouble};
 use crate::raw::{ReadBody, WriteBody};
 use crate::time;
+use crate::time::moment;
 
 /// DescribeServices takes ten at a time.
 const SERVICES_PER_CALL: usize = 10;
@@ -229,6 +230,10 @@ impl Cloud for Aws {
         self.find_metrics(service, signals, days).await
     }
 
+    async fn starts(&self, service: &Service) -> Answer<Starts> {
+        self.find_starts(service).await
+    }
+
     async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
         self.find_scalable_targets(services).await
     }
@@ -370,10 +375,6 @@ fn progress(found: &sdk::ServiceDeployment) -> Progress {
         stage: found.lifecycle_stage().map(|stage| stage.as_str().to_owned()),
         pauses: found.lifecycle_hook_details().iter().filter(waits).filter_map(pause).collect(),
     }
-}
-
-fn moment(at: &aws_sdk_ecs::primitives::DateTime) -> Option<Timestamp> {
-    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
 }
 
 fn tags(list: &[sdk::Tag]) -> Tags {

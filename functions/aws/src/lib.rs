@@ -5,6 +5,7 @@
 //! | `client` | the SDK's clients, from the environment, connections opened early |
 //! | `ecs`, `ecr`, `elbv2`, `autoscaling`, `cloudwatch`, `logs`, `eventbridge` | one service each: question in the domain's words, answer in the domain's words |
 //! | `tasks` | ECS once more: tasks that stopped, and what services say |
+//! | `starts` | ECS and ELBv2: how tasks have started lately |
 //! | `history` | the load of services in the memory of a warm function, topped up |
 //! | `raw` | the JSON itself, past the SDK's types: bodies, and the `Date` of answers |
 //! | `error` | which trouble an SDK error is |
@@ -31,6 +32,7 @@ mod history;
 mod logs;
 mod presigned;
 mod raw;
+mod starts;
 mod tasks;
 mod time;
 

@@ -1,13 +1,13 @@
 //! ECS: tasks that stopped, and what services say of theirs. Asked only where a roll-out fails.
 
 use aws_sdk_ecs::types::{self as sdk, DesiredStatus};
-use pushboat::Timestamp;
 use pushboat::cloud::Answer;
 use pushboat::diagnosis::{StoppedContainer, StoppedTask};
 use pushboat::model::ServiceName;
 
 use crate::client::Aws;
 use crate::error::trouble;
+use crate::time::moment;
 
 /// As many as DescribeTasks takes, which is one page of ListTasks.
 const TASKS: i32 = 100;
@@ -44,15 +44,13 @@ impl Aws {
 
 fn stopped(task: &sdk::Task) -> StoppedTask {
     let arn = task.task_arn().unwrap_or_default();
-    let moment =
-        |at: Option<&aws_smithy_types::DateTime>| at.and_then(|at| Timestamp::from_second(at.secs()).ok());
-    let end = moment(task.stopping_at()).or(moment(task.stopped_at()));
+    let end = task.stopping_at().or(task.stopped_at()).and_then(moment);
     StoppedTask {
         id: arn.rsplit('/').next().unwrap_or(arn).to_owned(),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()).unwrap_or_default(),
         stopped_reason: task.stopped_reason().unwrap_or_default().to_owned(),
         stopped_at: end,
-        ran: moment(task.started_at()).zip(end).map(|(from, to)| to.duration_since(from)),
+        ran: task.started_at().and_then(moment).zip(end).map(|(from, to)| to.duration_since(from)),
         containers: task.containers().iter().map(container).collect(),
     }
 }

@@ -1,7 +1,10 @@
-//! The time an invocation has, and waiting in it.
+//! The time an invocation has, and waiting in it; and moments as AWS writes them.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
+
+use aws_smithy_types::DateTime;
+use pushboat::Timestamp;
 
 use crate::client::Aws;
 
@@ -18,6 +21,10 @@ impl Aws {
     pub(crate) fn left(&self) -> Option<Duration> {
         self.ends_at.map(|at| at.saturating_duration_since(Instant::now()))
     }
+}
+
+pub(crate) fn moment(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
 }
 
 pub(crate) async fn wait(at_least: Duration) {

@@ -5,6 +5,7 @@
 //! | what the owner wants for good: bounds, what a task carries, style, recurring floors | [`policy`], [`schedule`] |
 //! | what somebody wants until a moment | [`temporary`] |
 //! | what an alarm moves, on a metric that Pushboat does not read itself | [`alarm`] |
+//! | how long a new task takes until it serves | [`startup`] |
 //! | the load that is coming | [`crate::forecast`] |
 //! | all of it together: one count, with the reason in words | [`decide`] |
 //!
@@ -17,6 +18,7 @@ mod decide;
 pub mod load;
 pub mod policy;
 pub mod schedule;
+pub mod startup;
 pub mod temporary;
 
 pub use decide::{Decision, FAST_SECONDS, Memory, STARTUP, Situation, TargetLoad, decide, decide_with};

@@ -65,6 +65,11 @@ impl Shared {
         Some((whole.saturating_sub(left), left.saturating_sub(LAST.min(whole / 4))))
     }
 
+    /// Is so much time left for work, and something more? Not where nobody counts.
+    pub(super) fn has_time_for<C: Cloud>(&self, cloud: &C, wait: Duration) -> bool {
+        self.time(cloud).is_some_and(|(_, left)| left > wait + SHORT)
+    }
+
     /// Waits for the leave to look at one service more. `false`: there is no time for it.
     pub(super) async fn may_look<C: Cloud>(&self, cloud: &C) -> bool {
         let Some((now, left)) = self.time(cloud) else { return true };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pushboat::Timestamp;
 use pushboat::announce::Announcement;
 use pushboat::capacity::Signal;
+use pushboat::capacity::startup::Starts;
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
 use pushboat::metrics::Metrics;
@@ -295,6 +296,10 @@ impl Cloud for Lens {
     /// Nobody measures anything here, so that capacity holds.
     async fn metrics(&self, service: &Service, _: &[Signal], _: i64) -> Answer<Metrics> {
         self.ask("GetMetricData", &service.name.service, |_| Ok(Metrics::default())).await
+    }
+
+    async fn starts(&self, service: &Service) -> Answer<Starts> {
+        self.ask("ListTasks", &service.name.service, |_| Ok(Starts::default())).await
     }
 
     async fn scalable_targets(&self, _: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {

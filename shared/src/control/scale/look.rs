@@ -1,7 +1,9 @@
 //! One look at the capacity of one service: what is there, how many tasks there should be, and one UpdateService.
 
+use jiff::SignedDuration;
+
 use super::Once;
-use crate::capacity::{self, Policy, Situation, TargetLoad};
+use crate::capacity::{self, Policy, Situation, TargetLoad, startup};
 use crate::cloud::{Answer, Cloud};
 use crate::control::Watch;
 use crate::control::turn::May;
@@ -58,6 +60,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             *metrics = Some(self.measured(service, &policy, once.days).await);
         }
         let metrics = metrics.get_or_insert_default();
+        let startup = self.startup(service).await;
         let each = policy.targets.iter();
         let minutes: Vec<_> =
             each.map(|target| (*target, metrics.load(*target), metrics.fast_load(*target))).collect();
@@ -76,14 +79,22 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             desired: service.desired_count,
             is_deploying,
             zones: service.subnets,
-            startup: None,
+            startup,
             loads: &loads,
         });
         words.push(decided.reason);
-        self.resize(service, decided.desired, &words.join("; "), is_again).await
+        let age = metrics.until().map(|until| (now.as_second() - until).max(0));
+        self.resize(service, decided.desired, &words.join("; "), age, is_again).await
     }
 
-    async fn resize(&mut self, service: &Service, to: u32, words: &str, is_again: bool) -> Answer<Sized> {
+    async fn resize(
+        &mut self,
+        service: &Service,
+        to: u32,
+        words: &str,
+        load_age_seconds: Option<i64>,
+        is_again: bool,
+    ) -> Answer<Sized> {
         let before = service.desired_count;
         let (action, reason) = if to == before {
             if is_again {
@@ -99,6 +110,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             (Action::Scaled, format!("from {before} to {to}: {words}"))
         };
         let mut decision = self.decision(&service.name, action, reason);
+        decision.load_age_seconds = load_age_seconds;
         decision.former_count = (to != before).then_some(before);
         decision.desired_count = Some(to);
         (self.log)(decision);
@@ -118,6 +130,16 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Err(error) => {
                 self.failed(Some(&service.name), error);
                 Metrics::default()
+            }
+        }
+    }
+
+    async fn startup(&mut self, service: &Service) -> Option<SignedDuration> {
+        match self.cloud.starts(service).await {
+            Ok(starts) => startup::observed(&starts),
+            Err(error) => {
+                self.failed(Some(&service.name), error);
+                None
             }
         }
     }

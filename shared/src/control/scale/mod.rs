@@ -8,6 +8,7 @@ mod bounds;
 mod look;
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use bounds::Alarms;
 use look::Sized;
@@ -16,10 +17,10 @@ use super::turn::Shared;
 use super::{AT_ONCE, LOOKS, Scope, Unfinished, Watch, together};
 use crate::capacity::Policy;
 use crate::capacity::policy::CAPACITY;
-use crate::cloud::Cloud;
+use crate::cloud::{Answer, Cloud};
 use crate::decision::{Action, Decision};
 use crate::hint::Hint;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::model::{Service, ServiceName, Subject};
 use crate::overview::Bounds;
 use crate::pace;
@@ -30,6 +31,11 @@ const MOST_DAYS: i64 = 14;
 const LEAST_DAYS: i64 = crate::forecast::LEARNING_DAYS + 1;
 /// Days of history of all services together: 32 MB in a warm function, with two metrics each.
 const SERVICE_DAYS: i64 = 2_800;
+
+/// How often one invocation looks at a service that is measured within the minute and on the move, and how much later
+/// each time: when its next measurement has come.
+const LOOKS_A_TICK: u32 = 3;
+const PERIOD: Duration = Duration::from_secs(metrics::FAST_PERIOD.unsigned_abs());
 
 /// Looks at the capacity of the services that the hint points to, and does what is due.
 pub async fn scale<C: Cloud>(
@@ -77,7 +83,16 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
         let alarms = self.alarms().await;
         let services = i64::try_from(concerned.len()).unwrap_or(i64::MAX);
         let days = (SERVICE_DAYS / services).clamp(LEAST_DAYS, MOST_DAYS);
-        self.each_capacity(concerned, &Once { alarms, targets, days }).await;
+        let once = Once { alarms, targets, days };
+        let mut moving = self.each_capacity(concerned, &once).await;
+        for _ in 1..LOOKS_A_TICK {
+            if moving.is_empty() || !self.shared.has_time_for(self.cloud, PERIOD) {
+                return;
+            }
+            self.cloud.pause(PERIOD).await;
+            let again = self.named_by(&moving.iter().collect::<Vec<_>>()).await;
+            moving = self.each_capacity(again, &once).await;
+        }
     }
 
     async fn concerned_by_load(&mut self) -> Vec<Service> {
@@ -128,8 +143,9 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
         services
     }
 
-    /// One service's trouble is not another's.
-    async fn each_capacity(&mut self, concerned: Vec<Service>, once: &Once) {
+    /// One service's trouble is not another's. Returns those that are measured within the minute and on the move: what
+    /// the next sweep would see of them can be seen sooner.
+    async fn each_capacity(&mut self, concerned: Vec<Service>, once: &Once) -> Vec<ServiceName> {
         let count = concerned.len();
         let (cloud, scope, hint, shared) = (self.cloud, self.scope, self.hint, self.shared);
         let log = &RefCell::new(&mut *self.log);
@@ -139,12 +155,15 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
             }
             let mut log = |decision| log.borrow_mut()(decision);
             let mut watch = Watch::new(cloud, scope, hint, shared, &mut log);
-            watch.capacity(service, once).await;
-            Some((watch.looked_at, watch.failures))
+            let name = service.name.clone();
+            let moves = watch.capacity(service, once).await;
+            Some((moves.then_some(name), watch.looked_at, watch.failures))
         });
         let outcomes = together::at_most(AT_ONCE, jobs).await;
         let reached = outcomes.iter().flatten().count();
-        for (looked_at, failures) in outcomes.into_iter().flatten() {
+        let mut moving = Vec::new();
+        for (moves, looked_at, failures) in outcomes.into_iter().flatten() {
+            moving.extend(moves);
             self.looked_at += looked_at;
             self.failures.extend(failures);
         }
@@ -156,30 +175,44 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
             );
             self.say(Action::Postponed, reason);
         }
+        moving
     }
 
-    async fn capacity(&mut self, mut service: Service, once: &Once) {
+    async fn capacity(&mut self, mut service: Service, once: &Once) -> bool {
         self.looked_at += 1;
-        let name = service.name.clone();
+        let (name, former) = (service.name.clone(), service.desired_count);
         let mut metrics: Option<Metrics> = None;
-        let mut is_again = false;
-        for _ in 0..LOOKS {
-            let sized = match self.capacity_in_turn(&mut service, once, &mut metrics, is_again).await {
-                Ok(sized) => sized,
-                Err(error) => return self.failed(Some(&name), error),
-            };
-            let Sized::Told { before } = sized else { return };
+        if let Err(error) = self.capacity_until_it_fits(&mut service, once, &mut metrics).await {
+            self.failed(Some(&name), error);
+        }
+        let is_fast = metrics.is_some_and(|metrics| !metrics.fast.is_empty());
+        is_fast && (service.desired_count > former || matches!(self.hint, Hint::Alarm { .. }))
+    }
+
+    async fn capacity_until_it_fits(
+        &mut self,
+        service: &mut Service,
+        once: &Once,
+        metrics: &mut Option<Metrics>,
+    ) -> Answer<()> {
+        let name = service.name.clone();
+        for look in 0..LOOKS {
+            let sized = self.capacity_in_turn(service, once, metrics, look > 0).await?;
+            let Sized::Told { before } = sized else { break };
             // Whoever writes last must have seen the newest state.
-            match self.cloud.service(&name).await {
-                Ok(Some(again)) => service = again,
-                Ok(None) => return self.about(&name, Action::Kept, "the service is gone"),
-                Err(error) => return self.failed(Some(&name), error),
+            match self.cloud.service(&name).await? {
+                Some(again) => *service = again,
+                None => {
+                    self.about(&name, Action::Kept, "the service is gone");
+                    break;
+                }
             }
             if service.desired_count == before {
-                return self.about(&name, Action::Kept, "the service does not show its new count yet");
+                self.about(&name, Action::Kept, "the service does not show its new count yet");
+                break;
             }
-            is_again = true;
         }
+        Ok(())
     }
 
     /// One look, and one more after each wait for a turn.
@@ -189,7 +222,7 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
         once: &Once,
         metrics: &mut Option<Metrics>,
         is_again: bool,
-    ) -> crate::cloud::Answer<Sized> {
+    ) -> Answer<Sized> {
         loop {
             let sized = match self.look_at_capacity(service, once, metrics, is_again).await {
                 Err(error) if self.is_one_too_many(&error) => Sized::Waits,

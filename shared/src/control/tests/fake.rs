@@ -1,13 +1,15 @@
 //! A small cloud in memory that counts its writes and can be told to fail.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::announce::Announcement;
 use crate::capacity::Signal;
+use crate::capacity::startup::Starts;
 use crate::cloud::{Answer, Cloud, CloudError, Listing, Reference, Trouble};
 use crate::diagnosis::{LogStream, StoppedTask};
 use crate::metrics::Metrics;
@@ -63,6 +65,11 @@ pub(super) struct Fake {
     pub(super) progress: RefCell<Progress>,
     /// By service.
     pub(super) metrics: RefCell<BTreeMap<String, Metrics>>,
+    pub(super) starts: RefCell<Starts>,
+    /// What is left of the invocation, where somebody counts.
+    pub(super) left: Cell<Option<Duration>>,
+    /// What is measured of the first service after one pause, and after the next.
+    pub(super) later: RefCell<VecDeque<Metrics>>,
     pub(super) scalable: RefCell<Vec<(ServiceName, Bounds)>>,
     /// With their tags.
     pub(super) alarms: RefCell<Vec<(Alarm, Tags)>>,
@@ -302,6 +309,19 @@ impl Cloud for Fake {
         Some(eight + SignedDuration::from_secs(self.seconds.get()))
     }
 
+    fn time_left(&self) -> Option<Duration> {
+        self.left.get()
+    }
+
+    async fn pause(&self, at_least: Duration) {
+        self.left.set(self.left.get().map(|left| left.saturating_sub(at_least)));
+        self.pass(i64::try_from(at_least.as_secs()).unwrap());
+        let name = self.services.borrow()[0].name.service.clone();
+        if let Some(metrics) = self.later.borrow_mut().pop_front() {
+            self.metrics.borrow_mut().insert(name, metrics);
+        }
+    }
+
     async fn services(&self, _: &str) -> Answer<Vec<Service>> {
         self.check("ListServices")?;
         Ok(self.services.borrow().clone())
@@ -479,6 +499,11 @@ impl Cloud for Fake {
     async fn metrics(&self, service: &Service, _: &[Signal], _: i64) -> Answer<Metrics> {
         self.check("GetMetricData")?;
         Ok(self.metrics.borrow().get(&service.name.service).cloned().unwrap_or_default())
+    }
+
+    async fn starts(&self, _: &Service) -> Answer<Starts> {
+        self.check("ListTasks")?;
+        Ok(self.starts.borrow().clone())
     }
 
     async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {

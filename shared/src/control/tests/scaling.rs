@@ -1,8 +1,13 @@
 //! Capacity against the cloud in memory: load, alarms, people, deployments, and what is missing.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
 use super::*;
+use crate::capacity::startup::Starts;
 use crate::capacity::{alarm, policy as wanted, temporary};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Fast, Metrics};
 use crate::model::{Alarm, AlarmState, Deployment, RolloutState, ServiceStatus, Subject};
 use crate::overview::Bounds;
 
@@ -351,4 +356,69 @@ async fn an_alarm_leads_to_whom_it_names_and_to_all_where_it_names_nobody() {
         assert!(decisions.iter().all(|it| matches!(it.decision, Action::Kept | Action::Ignored)));
     }
     assert!(cloud.writes().is_empty());
+}
+
+/// Four tasks of the service, measured every 20 seconds, the last of them now.
+fn cpu_within_the_minute(cloud: &Fake, percent: &[f64]) -> Metrics {
+    let now = cloud.now().unwrap().as_second();
+    let end = now / 60 - 1;
+    let minutes = |value: f64| (end - 10..end).map(move |minute| (minute, value)).collect();
+    let ago = (1_i64..).map(|back| now - back * metrics::FAST_PERIOD);
+    let fast = ago.zip(percent.iter().rev());
+    let fast = fast.map(|(at, cpu)| Fast { at, cpu: Some(*cpu), memory: None, running: 4.0 }).collect();
+    Metrics { first: end - 10, end, cpu: minutes(30.0), running: minutes(4.0), fast, ..Metrics::default() }
+}
+
+#[tokio::test]
+async fn what_is_measured_within_the_minute_is_looked_at_again_while_it_moves() {
+    let cloud = web();
+    set(&cloud, wanted::LOAD, "cpu/60");
+    let measured = |percent: &[f64]| {
+        cloud.metrics.borrow_mut().insert("web".into(), cpu_within_the_minute(&cloud, percent));
+    };
+    let minute = Duration::from_secs(60);
+    let sweep = async || {
+        cloud.left.set(Some(minute));
+        let (decisions, result) = scale_all(&cloud, &Hint::Everything).await;
+        result.unwrap();
+        (decisions, minute - cloud.left.get().unwrap())
+    };
+    // At rest nobody waits.
+    measured(&[30.0, 30.0]);
+    let (_, waited) = sweep().await;
+    assert_eq!(waited, Duration::ZERO);
+
+    // It rises, and once more while the invocation goes on; then it does not.
+    cloud.services.borrow_mut()[0].desired_count = 4;
+    measured(&[30.0, 75.0]);
+    let next = [[75.0, 90.0], [90.0, 90.0]].map(|percent| cpu_within_the_minute(&cloud, &percent));
+    cloud.later.borrow_mut().extend(next);
+    let (decisions, waited) = sweep().await;
+    assert_eq!(actions(&decisions)[..2], [Action::Scaled, Action::Scaled], "{decisions:#?}");
+    assert!(decisions[0].desired_count < decisions[1].desired_count);
+    assert_eq!(decisions[0].load_age_seconds, Some(0), "as old as the newest of what was measured");
+    assert_eq!(waited, Duration::from_secs(40), "three looks, or two where the second changes nothing");
+
+    // An alarm says that something is about to move.
+    let hint = raise(&cloud, None);
+    cloud.left.set(Some(minute));
+    scale_all(&cloud, &hint).await.1.unwrap();
+    assert_eq!(cloud.left.get(), Some(Duration::from_secs(20)));
+
+    // Not where there is no time for it.
+    cloud.left.set(Some(Duration::from_secs(25)));
+    scale_all(&cloud, &hint).await.1.unwrap();
+    assert_eq!(cloud.left.get(), Some(Duration::from_secs(25)));
+}
+
+#[tokio::test]
+async fn tasks_that_start_slowly_are_asked_for_earlier() {
+    let cloud = web();
+    set(&cloud, wanted::SCHEDULE, "daily/08:10-09:00/7");
+    requests(&cloud, 600.0, &[]);
+    assert!(sweep(&cloud).await.desired_count < Some(7), "ten minutes before it begins");
+    let tasks = vec![SignedDuration::from_secs(560); 3];
+    *cloud.starts.borrow_mut() = Starts { tasks, checks: SignedDuration::from_secs(60) };
+    let decision = sweep(&cloud).await;
+    assert_eq!(decision.desired_count, Some(7), "{}", decision.reason);
 }

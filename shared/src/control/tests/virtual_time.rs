@@ -18,6 +18,7 @@ use super::fake::Fake;
 use super::scope;
 use crate::announce::Announcement;
 use crate::capacity::Signal;
+use crate::capacity::startup::Starts;
 use crate::cloud::{Answer, Cloud, CloudError, Listing, Reference, Trouble};
 use crate::control::follow;
 use crate::decision::{Action, Decision};
@@ -375,6 +376,11 @@ impl Cloud for Invocation<'_> {
     async fn metrics(&self, service: &Service, signals: &[Signal], days: i64) -> Answer<Metrics> {
         self.call("GetMetricData").await?;
         self.fake().metrics(service, signals, days).await
+    }
+
+    async fn starts(&self, service: &Service) -> Answer<Starts> {
+        self.call("ListTasks").await?;
+        self.fake().starts(service).await
     }
 
     async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
