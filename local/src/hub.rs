@@ -1,7 +1,7 @@
 //! The one door to the world while it runs live: locks it, moves it to the present, lets the caller in, and sends
 //! what must happen outside to whoever carries it out.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -9,20 +9,20 @@ use tokio::sync::mpsc;
 use crate::world::{Effect, Report, World};
 
 /// There is one time in a process, as there is one wall clock.
-static CLOCK: OnceLock<Clock> = OnceLock::new();
+static CLOCK: RwLock<Option<Clock>> = RwLock::new(None);
 
 #[derive(Debug, Clone, Copy)]
 struct Clock {
-    /// When both clocks showed the same.
-    from: Timestamp,
+    /// What both clocks showed when this speed began: the wall's, and the world's.
+    from: (Timestamp, Timestamp),
     speed: u32,
 }
 
 impl Clock {
     fn read(self, wall: Timestamp) -> Timestamp {
-        let passed = wall.duration_since(self.from);
+        let passed = wall.duration_since(self.from.0);
         let faster = passed.checked_mul(i32::try_from(self.speed).unwrap_or(i32::MAX));
-        faster.and_then(|it| self.from.checked_add(it).ok()).unwrap_or(Timestamp::MAX)
+        faster.and_then(|it| self.from.1.checked_add(it).ok()).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -41,10 +41,9 @@ impl Hub {
 
     /// The time of the world, and of everything that says when something happened in it.
     pub fn now() -> Timestamp {
-        match CLOCK.get() {
-            Some(clock) => clock.read(Hub::wall()),
-            None => Hub::wall(),
-        }
+        // Only a copy is ever written, so what a panic leaves is whole.
+        let clock = *CLOCK.read().unwrap_or_else(PoisonError::into_inner);
+        clock.map_or_else(Hub::wall, |clock| clock.read(Hub::wall()))
     }
 
     /// The wall clock, for what processes outside compare with their own: the deadline of an invocation, the time of
@@ -53,17 +52,17 @@ impl Hub {
         Timestamp::now()
     }
 
-    /// From now on time in the world runs so many times as fast. For the whole process, once, before a place starts.
+    /// From now on time in the world runs so many times as fast as the wall clock. For the whole process.
     pub fn run_faster(speed: u32) {
-        let clock = Clock { from: Hub::wall(), speed: speed.max(1) };
-        if CLOCK.set(clock).is_err() {
-            tracing::warn!("the speed of time has been chosen already");
-        }
+        let mut clock = CLOCK.write().unwrap_or_else(PoisonError::into_inner);
+        let wall = Hub::wall();
+        let world = clock.map_or(wall, |clock| clock.read(wall));
+        *clock = Some(Clock { from: (wall, world), speed: speed.max(1) });
     }
 
     /// How many times as fast time runs in the world.
     pub fn speed() -> u32 {
-        CLOCK.get().map_or(1, |clock| clock.speed)
+        CLOCK.read().unwrap_or_else(PoisonError::into_inner).map_or(1, |clock| clock.speed)
     }
 
     /// Visits the world at the present moment.
@@ -95,8 +94,9 @@ mod tests {
     #[test]
     fn a_second_of_the_wall_is_a_minute_of_the_world() {
         let from = Timestamp::from_second(1_790_000_000).unwrap();
-        let clock = Clock { from, speed: 60 };
-        assert_eq!(clock.read(from), from);
-        assert_eq!(clock.read(from + SignedDuration::from_secs(1)), from + SignedDuration::from_mins(1));
+        let later = from + SignedDuration::from_hours(1);
+        let clock = Clock { from: (from, later), speed: 60 };
+        assert_eq!(clock.read(from), later);
+        assert_eq!(clock.read(from + SignedDuration::from_secs(1)), later + SignedDuration::from_mins(1));
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::balancer::{Address, ListenerChanges, Listeners};
-use crate::bus::{Bus, BusError, Rule, Trigger};
+use crate::bus::{Bus, BusError, Rule};
 use crate::gateway::{Api, ApiError, Gateway};
 use crate::hub::Hub;
 use crate::inspect::{self, Inspect};
@@ -110,12 +110,7 @@ impl Place {
         let (api_listener, api_address) = open(settings.api_port).await?;
         let endpoints =
             Endpoints { aws, registry: registry_address, game: game_address.get(), api: api_address };
-        let Deployed { mut functions, mut rules, api } = deployed(&endpoints);
-        for rule in &mut rules {
-            if let Trigger::Schedule(period) = &mut rule.trigger {
-                *period /= Hub::speed();
-            }
-        }
+        let Deployed { mut functions, rules, api } = deployed(&endpoints);
 
         let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
         let mut credentials: Vec<_> = functions

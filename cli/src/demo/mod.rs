@@ -1,7 +1,9 @@
-//! The story: a game goes live, a new version replaces it under traffic, and not one request is lost.
+//! The story: a game goes live, a new version replaces it under traffic and not one request is lost, and when more
+//! visitors come there are more tasks.
 
 mod report;
 mod screen;
+mod surge;
 pub mod view;
 
 use std::process::ExitCode;
@@ -101,6 +103,9 @@ impl Teller<'_> {
         let name = |revision: &TaskDefinition| format!("{}:{}", revision.family, revision.revision);
         report.revisions =
             local.place.hub().with(|world| world.ecs.task_definitions.iter().map(name).collect());
+
+        page.heading(&format!("A surge: for AWS, time runs {} times as fast", surge::SPEED));
+        report.surge = Some(self.surge().await?);
         Ok(())
     }
 

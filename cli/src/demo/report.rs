@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use pushboat_local::traffic::TrafficReport;
 use serde::Serialize;
 
+use super::surge::Surge;
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Report {
     pub requests_sent: u64,
@@ -20,6 +22,8 @@ pub(crate) struct Report {
     /// Every revision that was registered, the template's first.
     pub revisions: Vec<String>,
     pub tasks_per_zone: BTreeMap<String, usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surge: Option<Surge>,
     /// Why the story was not told to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -44,6 +48,7 @@ impl Report {
         self.error.is_none()
             && self.requests_sent > 0
             && self.requests_failed == 0
+            && self.surge.as_ref().is_none_or(|surge| surge.requests_failed == 0)
             && (self.tasks_per_zone.values().filter(|tasks| **tasks > 0).count() > 1
                 || self.tasks_per_zone.values().sum::<usize>() < 2)
     }
@@ -62,6 +67,10 @@ impl Report {
         for failure in &self.failures {
             words.push_str("\n               ");
             words.push_str(failure);
+        }
+        if let Some(surge) = &self.surge {
+            words.push('\n');
+            words.push_str(&surge.in_words());
         }
         words
     }

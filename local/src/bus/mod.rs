@@ -16,7 +16,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::hub::Hub;
 use crate::lambda::records::{Ring, locked};
@@ -172,12 +171,19 @@ fn check(rule: &Rule, lambda: &Lambda) -> Result<(), BusError> {
     }
 }
 
-/// Runs one schedule for as long as there is a bus.
+/// A change of speed is noticed this soon.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+
+/// Runs one schedule for as long as there is a bus. The speed of time may change while it waits.
 async fn tick(bus: Weak<Inner>, rule: usize, period: Duration) {
-    let mut ticks = interval_at(Instant::now() + period, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        let mut left = period;
+        while !left.is_zero() {
+            let speed = Hub::speed();
+            let step = (left / speed).min(LONGEST_SLEEP);
+            tokio::time::sleep(step).await;
+            left = left.saturating_sub((step * speed).max(Duration::from_nanos(1)));
+        }
         let Some(bus) = bus.upgrade() else { return };
         let rule = &bus.rules[rule];
         bus.send(&bus.scheduled_event(rule), &[rule]);
