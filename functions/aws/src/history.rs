@@ -131,4 +131,23 @@ mod tests {
         histories.keep(&name(), known);
         assert!(histories.take(&name(), &series, 500).is_none(), "it is too old");
     }
+
+    /// As many days of minutes as so many services are asked for, with the two metrics that one signal takes.
+    #[test]
+    fn a_thousand_services_have_room_in_a_function_of_128_megabytes() {
+        let histories = Histories::default();
+        let series = ["RequestCount Sum".to_owned(), "HealthyHostCount Maximum".to_owned()];
+        let end = pushboat::control::days_of_load(1_000) * 24 * 60;
+        for number in 0..1_000 {
+            let mut history = History::new(0, &series);
+            history.extend(end, &BTreeMap::new());
+            let service = format!("service-{number}");
+            histories.keep(&ServiceName { cluster: "pushboat".into(), service }, history);
+        }
+        let all = histories.0.lock().unwrap();
+        assert_eq!(all.len(), 1_000, "each is kept");
+        let vectors = all.values().flat_map(|history| history.series.values());
+        let bytes: usize = vectors.map(|values| values.capacity() * size_of::<f32>()).sum();
+        assert!(bytes < 50_000_000, "{bytes}");
+    }
 }

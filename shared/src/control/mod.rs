@@ -29,7 +29,7 @@ use std::cell::RefCell;
 pub use ask::{
     Undone, continue_deployment, hold, hold_cluster, release_digest, resume, rollback, unhold, unhold_cluster,
 };
-pub use scale::scale;
+pub use scale::{days_of_load, scale};
 use thiserror::Error;
 
 use crate::cloud::{Cloud, CloudError};

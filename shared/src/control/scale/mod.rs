@@ -50,6 +50,12 @@ pub async fn scale<C: Cloud>(
     watch.outcome()
 }
 
+/// So many days of minutes are looked at, where there are so many services.
+pub fn days_of_load(services: usize) -> i64 {
+    let services = i64::try_from(services).unwrap_or(i64::MAX).max(1);
+    (SERVICE_DAYS / services).clamp(LEAST_DAYS, MOST_DAYS)
+}
+
 /// What one walk asks once for all services.
 struct Once {
     alarms: Alarms,
@@ -81,8 +87,7 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
             Err(error) => return self.failed(None, error),
         };
         let alarms = self.alarms().await;
-        let services = i64::try_from(concerned.len()).unwrap_or(i64::MAX);
-        let days = (SERVICE_DAYS / services).clamp(LEAST_DAYS, MOST_DAYS);
+        let days = days_of_load(concerned.len());
         let once = Once { alarms, targets, days };
         let mut moving = self.each_capacity(concerned, &once).await;
         for _ in 1..LOOKS_A_TICK {
