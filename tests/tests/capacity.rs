@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, StateValue, Statistic, Tag};
 use jiff::SignedDuration;
-use pushboat_cli::demo::view::Phase;
+use pushboat_cli::demo::view::{Phase, View};
 use pushboat_cli::local::{Local, stack};
 use pushboat_cli::push::Quiet;
 use pushboat_local::hub::Hub;
@@ -58,12 +58,17 @@ async fn alarms_load_and_people_decide_how_many_tasks_there_are() {
     // Visitors: some eighty in a minute of the world, twenty for each task, and some room.
     let before = scaled(&local).len();
     let traffic = Traffic::start(&local.addresses.game, 40.0, 8).unwrap();
+    // And a push in the midst of it: neither keeps the other from its work.
+    let digest = local.push_version("v2", &Quiet).await.unwrap().digest;
     reached(&local, "more by the alarm on load", || scaled(&local).len() > before).await;
     let decision = scaled(&local).remove(before);
     assert_eq!(decision["hint"], format!("alarm {BUSY}"), "{decision}");
     assert!(decision["reason"].as_str().unwrap().contains("requests/20: "), "{decision}");
     swept(&local, "as many as the load needs", |service| service.desired_count >= 5).await;
-    local.wait_until(SOON, |view| view.is_settled() && view.count(Phase::Healthy) >= 5).await.unwrap();
+    let is_there = |view: &View| {
+        view.is_settled() && view.count(Phase::Healthy) >= 5 && view.digest.as_deref() == Some(&digest)
+    };
+    local.wait_until(SOON, is_there).await.unwrap();
 
     // A person has the last word, for a while.
     let until = Hub::now() + SignedDuration::from_mins(4);
