@@ -60,7 +60,7 @@ impl Announcement {
             // Where another try helps, Lambda makes it.
             Action::Failed if is_push && decision.retry == Some(false) => "Pushboat Release Withheld",
             // Each minute may bring one, and ECS's own events tell of the tasks.
-            Action::Scaled => return None,
+            Action::Scaled | Action::Overridden => return None,
             Action::Kept | Action::Failed | Action::Ignored | Action::Postponed => return None,
         };
         Some(Announcement { detail_type, schema: SCHEMA, decision: decision.clone() })

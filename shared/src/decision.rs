@@ -22,6 +22,8 @@ pub enum Action {
     RolledBack,
     /// The service was told to have another number of tasks.
     Scaled,
+    /// A person has set the count for a time, or has ended that.
+    Overridden,
     /// A paused deployment was let go on.
     Continued,
     /// Releases are withheld from now on.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::capacity::Policy;
 use crate::capacity::policy::CAPACITY;
+use crate::capacity::temporary::Overrides;
 use crate::cloud::{Answer, CloudError};
 use crate::hold::{self, Hold, Standing};
 use crate::model::{Digest, RolloutState, Service, ServiceStatus, Tags, TargetHealth};
@@ -138,6 +139,9 @@ pub struct Capacity {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,
     pub reason: String,
+    /// What a person has said for a time, as far as it has not ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
 }
 
 /// Has this service been handed to Pushboat? Also where nobody can read what its owner wants.
@@ -197,7 +201,7 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         cluster_hold,
         overlap,
         targets,
-        capacity: capacity(service, observed.scalable_target),
+        capacity: capacity(service, observed.scalable_target, observed.now),
         trouble,
     }
 }
@@ -278,7 +282,11 @@ fn at_and_why(value: &str) -> (Option<Timestamp>, String) {
     }
 }
 
-fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) -> Capacity {
+fn capacity(
+    service: &Service,
+    scalable_target: Result<Option<Bounds>, String>,
+    now: Option<Timestamp>,
+) -> Capacity {
     let name = &service.name;
     match scalable_target {
         Ok(Some(Bounds { min, max })) => Capacity {
@@ -289,6 +297,7 @@ fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) 
                 "{name} has a scalable target: Pushboat only releases images here, because two owners of one count \
                  fight"
             ),
+            overrides: Vec::new(),
         },
         Ok(None) => match Policy::of(&service.tags) {
             Ok(Some(policy)) => Capacity {
@@ -296,6 +305,7 @@ fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) 
                 min: Some(policy.bounds.min.unwrap_or(service.subnets).min(policy.bounds.max)),
                 max: Some(policy.bounds.max),
                 reason: format!("{name} has the tag {CAPACITY}, and no scalable target"),
+                overrides: now.map_or_else(Vec::new, |now| Overrides::of(&service.tags, now).in_words()),
             },
             Ok(None) => nobody(format!(
                 "{name} has neither a scalable target nor the tag {CAPACITY}: its desired count stays what it was set \
@@ -310,12 +320,13 @@ fn capacity(service: &Service, scalable_target: Result<Option<Bounds>, String>) 
             reason: format!(
                 "Application Auto Scaling did not say whether {name} has a scalable target: {why}"
             ),
+            overrides: Vec::new(),
         },
     }
 }
 
 fn nobody(reason: String) -> Capacity {
-    Capacity { decided_by: "nobody", min: None, max: None, reason }
+    Capacity { decided_by: "nobody", min: None, max: None, reason, overrides: Vec::new() }
 }
 
 #[cfg(test)]

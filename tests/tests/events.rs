@@ -188,6 +188,11 @@ const ASKS: &[(&str, &str)] = &[
     ("cluster-hold", "200 application/json decided: held"),
     ("cluster-hold-of-other-cluster", "404 application/problem+json /problems/no-such-cluster"),
     ("cluster-unhold", "200 application/json decided: lifted"),
+    ("scale", "409 application/problem+json /problems/refused"),
+    ("scale-without-end", "400 application/problem+json /problems/bad-body"),
+    ("scale-two-words", "400 application/problem+json /problems/bad-body"),
+    ("scale-none", "400 application/problem+json /problems/bad-body"),
+    ("unscale", "409 application/problem+json /problems/refused"),
 ];
 
 fn folder(function: &str) -> PathBuf {

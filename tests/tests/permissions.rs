@@ -170,6 +170,10 @@ async fn everything_that_functions_do(local: &Local) {
     let answer: Value = serde_json::from_str(&inbox.take()[0].body).unwrap();
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     an_alarm_moves_the_count(local).await;
+    for event in [include_str!("../../events/api/scale.json"), include_str!("../../events/api/unscale.json")]
+    {
+        invoke("api", serde_json::from_str(event).unwrap()).await;
+    }
 }
 
 /// By a step that the alarm asks for, until it is over.

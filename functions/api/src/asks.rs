@@ -8,12 +8,15 @@
 //! | `POST …/continue` | `{"hook"?}` | a deployment that waits at a hook goes on |
 //! | `POST …/hold` | `{"reason", "for"? or "until"?}` | nothing is released until then, or until it is lifted |
 //! | `DELETE …/hold` | | lifts it, and what is due is released |
+//! | `POST …/scale` | `{"desired" or "min" or "max", "for" or "until", "reason"?}` | so many tasks until then |
+//! | `DELETE …/scale` | | ends that |
 //!
-//! `…` is `/services/{cluster}/{service}`; the last two also go with `/clusters/{cluster}`, for all of its services.
-//! Asking twice is asking once. The answer is the lines of the decision log: 202 where they began a deployment or moved
-//! one, which goes on by itself, else 200.
+//! `…` is `/services/{cluster}/{service}`; a hold also goes with `/clusters/{cluster}`, for all of its services.
+//! Asking twice is asking once. The answer is the lines of the decision log: 202 where they began a deployment, moved
+//! one or told the service another count, which goes on by itself, else 200.
 
 use pushboat::Timestamp;
+use pushboat::capacity::temporary::{self, Which};
 use pushboat::control::{self, Scope, Undone};
 use pushboat::decision::{Action, Decision};
 use pushboat::hold::{self, Length, Wanted};
@@ -39,6 +42,8 @@ pub(crate) enum Call {
     Unhold,
     HoldCluster,
     UnholdCluster,
+    Scale,
+    Unscale,
 }
 
 /// A call with what its body says.
@@ -52,6 +57,8 @@ enum Ask {
     Unhold,
     HoldCluster(Wanted),
     UnholdCluster,
+    Scale(temporary::Wanted),
+    Unscale,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +91,17 @@ struct HoldBody {
     until: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScaleBody {
+    desired: Option<u32>,
+    min: Option<u32>,
+    max: Option<u32>,
+    r#for: Option<String>,
+    until: Option<String>,
+    reason: Option<String>,
+}
+
 /// `service` is empty for a call about a cluster.
 pub(crate) async fn carry_out(
     aws: &Aws,
@@ -101,8 +119,9 @@ pub(crate) async fn carry_out(
         decisions.push(decision);
     };
     ask_for(aws, scope, ask, name, by, &mut note).await?;
-    let moves =
-        |it: &Decision| matches!(it.decision, Action::Released | Action::RolledBack | Action::Continued);
+    let moves = |it: &Decision| {
+        matches!(it.decision, Action::Released | Action::RolledBack | Action::Continued | Action::Scaled)
+    };
     let body = json!({ "decisions": decisions });
     Ok(if decisions.iter().any(moves) { Response::accepted(body) } else { Response::ok(body) })
 }
@@ -127,11 +146,13 @@ fn read(call: Call, request: &Request, by: &str) -> Result<Ask, Problem> {
         }
         Call::Hold => Ask::Hold(wanted(body::read(request)?, by)?),
         Call::HoldCluster => Ask::HoldCluster(wanted(body::read(request)?, by)?),
-        Call::Resume | Call::Unhold | Call::UnholdCluster => {
+        Call::Scale => Ask::Scale(count(body::read(request)?, by)?),
+        Call::Resume | Call::Unhold | Call::UnholdCluster | Call::Unscale => {
             let Nothing {} = body::read(request)?;
             match call {
                 Call::Resume => Ask::Resume,
                 Call::Unhold => Ask::Unhold,
+                Call::Unscale => Ask::Unscale,
                 _ => Ask::UnholdCluster,
             }
         }
@@ -140,7 +161,23 @@ fn read(call: Call, request: &Request, by: &str) -> Result<Ask, Problem> {
 
 fn wanted(body: HoldBody, by: &str) -> Result<Wanted, Problem> {
     let HoldBody { reason, r#for, until } = body;
-    let length = match (r#for, until) {
+    Ok(Wanted { length: length(r#for, until)?, by: by.to_owned(), reason })
+}
+
+fn count(body: ScaleBody, by: &str) -> Result<temporary::Wanted, Problem> {
+    let ScaleBody { desired, min, max, r#for, until, reason } = body;
+    let (which, count) = match (desired, min, max) {
+        (Some(count), None, None) => (Which::Desired, count),
+        (None, Some(count), None) => (Which::Min, count),
+        (None, None, Some(count)) => (Which::Max, count),
+        _ => return Err(bad("one of desired, min and max")),
+    };
+    let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+    Ok(temporary::Wanted { which, count, length: length(r#for, until)?, by: by.to_owned(), reason })
+}
+
+fn length(r#for: Option<String>, until: Option<String>) -> Result<Length, Problem> {
+    Ok(match (r#for, until) {
         (None, None) => Length::UntilLifted,
         (Some(text), None) => Length::For(
             hold::lasting(&text).ok_or_else(|| bad("for: how long, such as 30m, 2h, 1h 30m or 7d"))?,
@@ -150,8 +187,7 @@ fn wanted(body: HoldBody, by: &str) -> Result<Wanted, Problem> {
             Length::Until(until.map_err(|_| bad("until: a time such as 2026-11-21T18:00:00Z"))?)
         }
         (Some(_), Some(_)) => return Err(bad("for or until, not both")),
-    };
-    Ok(Wanted { length, by: by.to_owned(), reason })
+    })
 }
 
 async fn ask_for(
@@ -171,6 +207,8 @@ async fn ask_for(
         Ask::Unhold => control::unhold(aws, scope, name, by, log).await,
         Ask::HoldCluster(wanted) => control::hold_cluster(aws, scope, &name.cluster, &wanted, log).await,
         Ask::UnholdCluster => control::unhold_cluster(aws, scope, &name.cluster, by, log).await,
+        Ask::Scale(wanted) => control::override_count(aws, scope, name, &wanted, log).await,
+        Ask::Unscale => control::end_overrides(aws, scope, name, by, log).await,
     }
 }
 
@@ -224,6 +262,18 @@ mod tests {
                 Ask::HoldCluster(until),
             ),
             (Call::Unhold, String::new(), Ask::Unhold),
+            (Call::Unscale, String::new(), Ask::Unscale),
+            (
+                Call::Scale,
+                r#"{"min": 4, "for": "2h", "reason": "sale"}"#.into(),
+                Ask::Scale(temporary::Wanted {
+                    which: Which::Min,
+                    count: 4,
+                    length: Length::For(hold::lasting("2h").unwrap()),
+                    by: "ann".into(),
+                    reason: "sale".into(),
+                }),
+            ),
             (Call::UnholdCluster, String::new(), Ask::UnholdCluster),
         ] {
             assert_eq!(asked(call, "X-Amz-Signature=0", &body), Ok(expected), "{call:?} {body}");
@@ -247,6 +297,12 @@ mod tests {
             (Call::Hold, "", r#"{"reason": "x", "until": "tomorrow"}"#, "until: a time"),
             (Call::Hold, "", r#"{"reason": "x", "for": "1h", "until": "2026-11-21T18:00:00Z"}"#, "not both"),
             (Call::Unhold, "", r#"{"reason": "x"}"#, "unknown field"),
+            (Call::Scale, "", "", "one of desired, min and max"),
+            (Call::Scale, "", r#"{"min": 2, "max": 4, "for": "1h"}"#, "one of desired, min and max"),
+            (Call::Scale, "", r#"{"desired": -1, "for": "1h"}"#, "invalid value"),
+            (Call::Scale, "", r#"{"desired": 2.5, "for": "1h"}"#, "invalid type"),
+            (Call::Scale, "", r#"{"desired": 2, "for": "soon"}"#, "for: how long"),
+            (Call::Scale, "", r#"{"desired": 2, "permanent": true}"#, "unknown field"),
         ] {
             let (status, detail) = asked(call, query, body).unwrap_err();
             assert!(status == 400 && detail.contains(says), "{call:?} {body}: {status} {detail}");

@@ -121,6 +121,7 @@ impl From<Undone> for Problem {
             Undone::NoService(service) => Problem::NoService(service),
             Undone::Refused(reason) => Problem::Refused(reason),
             Undone::NotAHold(why) => Problem::BadBody(why.to_string()),
+            Undone::NotAnOverride(why) => Problem::BadBody(why.to_string()),
             Undone::Cloud(error) => Problem::Cloud(error),
         }
     }

@@ -26,7 +26,7 @@ enum Handler {
     Asks(Call),
 }
 
-const ROUTES: [(&str, &str, Handler); 10] = [
+const ROUTES: [(&str, &str, Handler); 12] = [
     ("GET", "/health", Handler::Health),
     ("GET", "/services", Handler::Services),
     ("POST", "/services/{cluster}/{service}/rollback", Handler::Asks(Call::Rollback)),
@@ -35,6 +35,8 @@ const ROUTES: [(&str, &str, Handler); 10] = [
     ("POST", "/services/{cluster}/{service}/continue", Handler::Asks(Call::Continue)),
     ("POST", "/services/{cluster}/{service}/hold", Handler::Asks(Call::Hold)),
     ("DELETE", "/services/{cluster}/{service}/hold", Handler::Asks(Call::Unhold)),
+    ("POST", "/services/{cluster}/{service}/scale", Handler::Asks(Call::Scale)),
+    ("DELETE", "/services/{cluster}/{service}/scale", Handler::Asks(Call::Unscale)),
     ("POST", "/clusters/{cluster}/hold", Handler::Asks(Call::HoldCluster)),
     ("DELETE", "/clusters/{cluster}/hold", Handler::Asks(Call::UnholdCluster)),
 ];

@@ -70,15 +70,12 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
 pub fn decide_with(situation: &Situation<'_>, memory: &mut Memory) -> Decision {
     let mut so_far = SoFar { count: situation.desired, is_held: false, words: Vec::new() };
     so_far.loads(situation, memory);
-    so_far.bounds_of_alarms(situation);
-    so_far.schedules(situation);
-    let overrides = Overrides::of(situation.tags, situation.now);
-    so_far.owner(situation, &overrides);
-    if so_far.words.is_empty() {
-        so_far.words.push("nothing asks for another count".into());
-    }
-    let expired = overrides.expired.iter().map(|key| (*key).to_owned()).collect();
-    Decision { desired: so_far.count, reason: so_far.words.join("; "), expired }
+    so_far.end(situation)
+}
+
+/// What follows at once from everything but the load, for whoever knows none.
+pub fn decide_without_load(situation: &Situation<'_>) -> Decision {
+    SoFar { count: situation.desired, is_held: false, words: Vec::new() }.end(situation)
 }
 
 #[derive(Debug)]
@@ -90,6 +87,18 @@ struct SoFar {
 }
 
 impl SoFar {
+    fn end(mut self, situation: &Situation<'_>) -> Decision {
+        self.bounds_of_alarms(situation);
+        self.schedules(situation);
+        let overrides = Overrides::of(situation.tags, situation.now);
+        self.owner(situation, &overrides);
+        if self.words.is_empty() {
+            self.words.push("nothing asks for another count".into());
+        }
+        let expired = overrides.expired.iter().map(|key| (*key).to_owned()).collect();
+        Decision { desired: self.count, reason: self.words.join("; "), expired }
+    }
+
     fn say(&mut self, words: impl Into<String>) {
         self.words.push(words.into());
     }

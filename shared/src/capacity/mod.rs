@@ -21,5 +21,7 @@ pub mod schedule;
 pub mod startup;
 pub mod temporary;
 
-pub use decide::{Decision, FAST_SECONDS, Memory, STARTUP, Situation, TargetLoad, decide, decide_with};
+pub use decide::{
+    Decision, FAST_SECONDS, Memory, STARTUP, Situation, TargetLoad, decide, decide_with, decide_without_load,
+};
 pub use policy::{Bounds, Policy, PolicyError, Signal, Target};

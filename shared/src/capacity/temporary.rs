@@ -7,9 +7,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use thiserror::Error;
 
 use super::policy::{MOST_TASKS, count};
-use crate::hold::one_word;
+use crate::hold::{self, Hold, Length, NotAHold, one_word};
 use crate::model::Tags;
 use crate::policy::tag_value;
 
@@ -17,6 +18,70 @@ pub const DESIRED: &str = "pushboat:desired";
 pub const MIN: &str = "pushboat:min";
 pub const MAX: &str = "pushboat:max";
 pub const KEYS: [&str; 3] = [DESIRED, MIN, MAX];
+
+/// What of the count somebody sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    Desired,
+    Min,
+    Max,
+}
+
+impl Which {
+    pub fn key(self) -> &'static str {
+        match self {
+            Which::Desired => DESIRED,
+            Which::Min => MIN,
+            Which::Max => MAX,
+        }
+    }
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Which::Desired => "exactly",
+            Which::Min => "at least",
+            Which::Max => "at most",
+        })
+    }
+}
+
+/// An override that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub which: Which,
+    pub count: u32,
+    pub length: Length,
+    pub by: String,
+    pub reason: String,
+}
+
+/// Why there can be no such override.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotAnOverride {
+    #[error("a count is 1 to {MOST_TASKS}")]
+    Count,
+    #[error("say for how long, or until when: an override ends by itself")]
+    Endless,
+    #[error(transparent)]
+    Words(#[from] NotAHold),
+}
+
+impl Wanted {
+    /// As it is written.
+    pub fn at(&self, now: Option<Timestamp>) -> Result<Override, NotAnOverride> {
+        if !(1..=MOST_TASKS).contains(&self.count) {
+            return Err(NotAnOverride::Count);
+        }
+        // The count and its space take as much of the value as a longer reason would.
+        let reason = format!("{}{}", self.reason, " ".repeat(self.count.to_string().len() + 1));
+        let words = hold::Wanted { length: self.length, by: self.by.clone(), reason };
+        let Hold { until, by, reason } = words.at(now)?;
+        let until = until.ok_or(NotAnOverride::Endless)?;
+        Ok(Override { count: self.count, until, by, reason: reason.trim().to_owned() })
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
@@ -58,6 +123,15 @@ impl Overrides {
             }
         }
         found
+    }
+}
+
+impl Overrides {
+    /// For people: `at least 4 by ann until …: big sale`.
+    pub fn in_words(&self) -> Vec<String> {
+        let all = [(Which::Desired, &self.desired), (Which::Min, &self.min), (Which::Max, &self.max)];
+        let said = all.into_iter().filter_map(|(which, said)| Some(format!("{which} {}", said.as_ref()?)));
+        said.chain(self.unreadable.iter().map(|key| format!("{key}: nobody can read it"))).collect()
     }
 }
 

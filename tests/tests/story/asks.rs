@@ -115,12 +115,23 @@ async fn over_http_a_person_goes_back_holds_and_lets_return() {
 
 /// The examples that the run has no use for are understood at least.
 async fn calls_are_all_written_down(person: &Person<'_>) {
+    person.0.place.hub().with(|world| {
+        let service = world.find_service(Some("pushboat"), "game-2048").unwrap().unwrap().arn.clone();
+        let capacity = [("pushboat:capacity".to_owned(), "1-4".to_owned())];
+        world.tag_resource(&service, capacity.into()).unwrap();
+    });
+    let (status, answer) = person.asks("POST scale", None).await;
+    assert_eq!((status, &answer["decisions"][1]["desired_count"]), (202, &json!(4)), "{answer}");
+    let said = &person.sees().await["capacity"]["overrides"][0];
+    assert!(said.as_str().is_some_and(|it| it.starts_with("at least 4 by arn:aws:")), "{said}");
     let mut methods = Vec::new();
     for (name, (method, path, body)) in examples() {
         let (status, answer) = match name.as_str() {
-            "POST resume" | "POST hold of the cluster" | "DELETE hold of the cluster" | "POST continue" => {
-                person.sends(&method, &path, &body).await
-            }
+            "DELETE scale"
+            | "POST resume"
+            | "POST hold of the cluster"
+            | "DELETE hold of the cluster"
+            | "POST continue" => person.sends(&method, &path, &body).await,
             _ => (200, Value::Null),
         };
         // No deployment waits at a hook.

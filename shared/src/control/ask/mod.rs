@@ -1,14 +1,16 @@
-//! What a person asks for: go back, let a digest return, take over again, hold, continue.
+//! What a person asks for: go back, let a digest return, take over again, hold, continue, another count.
 //!
 //! Each is a decision that stands elsewhere (`rollback`, `hold`, `native`) and its writes. Asking twice is asking once.
 //! Everything that is done or refused is one line of the decision log, with the name of who asked.
 
+mod count;
 mod divergence;
 mod hold;
 mod pause;
 mod rejection;
 mod rollback;
 
+pub use count::{end_overrides, override_count};
 pub use divergence::resume;
 pub use hold::{hold, hold_cluster, unhold, unhold_cluster};
 pub use pause::continue_deployment;
@@ -19,6 +21,7 @@ use thiserror::Error;
 use super::say::Notes;
 use super::turn::Shared;
 use super::{Scope, Watch};
+use crate::capacity::temporary::NotAnOverride;
 use crate::cloud::{Cloud, CloudError};
 use crate::decision::{Action, Decision};
 use crate::hint::Hint;
@@ -38,6 +41,8 @@ pub enum Undone {
     Refused(String),
     #[error(transparent)]
     NotAHold(#[from] NotAHold),
+    #[error(transparent)]
+    NotAnOverride(#[from] NotAnOverride),
     #[error(transparent)]
     Cloud(#[from] CloudError),
 }
