@@ -214,20 +214,6 @@ pub fn newest_is_a_copy(revisions: &Revisions) -> bool {
     revisions.newest().tags.contains_key(BASE)
 }
 
-/// Was the newest revision made from what runs, be it over others in between?
-pub fn newest_stems_from_own(revisions: &Revisions) -> bool {
-    let base_of = |definition: &TaskDefinition| definition.tags.get(BASE).cloned();
-    let mut base = base_of(revisions.newest());
-    for _ in &revisions.newer {
-        match base {
-            Some(name) if name == revisions.own.name() => return true,
-            Some(name) => base = revisions.newer.iter().find(|it| it.name() == name).and_then(base_of),
-            None => return false,
-        }
-    }
-    false
-}
-
 /// Was the newest revision rolled back when it was tried last?
 pub fn newest_failed(revisions: &Revisions, history: &[Rollout]) -> bool {
     let newest = revisions.newest();

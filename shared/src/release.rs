@@ -177,7 +177,7 @@ fn at_it_already(service: &Service, container: &str, tagged: String, how: How, d
 }
 
 /// Where the stack has sent an older revision of the template again, and what the tag means is rejected: the image that
-/// ran before the stack's update, if nothing speaks against it. Without it the old image would stay.
+/// ran well before the stack's update, the last that is not rejected. Without it the old image would stay.
 pub fn live_before(
     service: &Service,
     track: &Track,
@@ -194,14 +194,18 @@ pub fn live_before(
     if is_young || told.any(|rollout| others::put_back_on_demand(own, rollout)) {
         return None;
     }
-    let before = history[here + 1..].iter().find(|rollout| rollout.outcome == Outcome::Successful)?;
+    let is_rejected = |rollout: &Rollout| {
+        rollout.ran(container).is_some_and(|digest| policy::rejection(&service.tags, &digest).is_some())
+    };
+    let mut good = history[here + 1..].iter().filter(|rollout| rollout.outcome == Outcome::Successful);
+    let before = good.find(|rollout| !is_rejected(rollout))?;
     let number = |arn| family_and_number(arn).map(|(_, number)| number);
     if number(&before.task_definition_arn) <= number(&own.arn) {
         return None;
     }
     let digest = before.ran(container)?;
     let runs = current.digest.clone().or_else(|| history[here].ran(container));
-    if runs.as_ref() == Some(&digest) || policy::rejection(&service.tags, &digest).is_some() {
+    if runs.as_ref() == Some(&digest) {
         return None;
     }
     Some(Candidate {

@@ -86,7 +86,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if self.may(Kind::Update).await == May::Later {
             return Ok(Some(Looked::Waits));
         }
-        let what = "what somebody went back from came back".to_owned();
+        let what = "what was rejected came back".to_owned();
         match self.roll_back(service, tracks, returned.to.as_ref(), "Pushboat").await {
             Ok(What { action: Action::Kept, .. }) => return Ok(None),
             Ok(What { action, reason, revision, .. }) => {
