@@ -94,11 +94,12 @@ fn moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
     own_stretch.last()?.created_at
 }
 
-/// Did this roll-out go to its revision because Pushboat was asked to go back?
+/// Did this roll-out go to its revision because Pushboat was asked to go back? Or has it been asked to since: where ECS
+/// goes back by itself, the newest request has no roll-out of its own.
 pub fn put_back_on_demand(own: &TaskDefinition, rollout: &Rollout) -> bool {
     let asked_at = || own.tags.get(PUT_BACK)?.split(' ').next()?.parse::<Timestamp>().ok();
     let between = rollout.created_at.zip(asked_at()).map(|(began, asked)| began.duration_since(asked));
-    between.is_some_and(|between| between.abs() <= OVERLAP)
+    between.is_some_and(|between| between <= OVERLAP)
 }
 
 /// Is it too early to say who put the service where it is? Reads may be ten seconds old, and the mark of a roll-back on

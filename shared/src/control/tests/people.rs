@@ -346,7 +346,15 @@ async fn what_is_left_is_rejected_once_more_where_it_was_rejected_before() {
     let service = "tag arn:aws:ecs:eu:1:service/pushboat/web";
     assert_eq!(cloud.writes()[0], service);
     let why = cloud.tag_of_service(&policy::rejection_key(&digest('b')));
-    assert_eq!(why.as_deref(), Some("2026-11-21T08:00:00Z tasks failed"));
+    assert_eq!(why.as_deref(), Some("2026-11-21T08:30:00Z tasks failed"), "from now on");
+    // Pushboat itself does not: whoever lifts it in this moment means it.
+    let left = fake::arn("web:3");
+    cloud.ends(true);
+    cloud.pass(20);
+    cloud.update_service(&left);
+    cloud.writes();
+    assert!(actions(&sweep(&cloud).await).contains(&Action::RolledBack));
+    assert!(!cloud.writes().iter().any(|write| write == service));
 }
 
 #[tokio::test]

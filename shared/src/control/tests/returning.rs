@@ -3,6 +3,7 @@
 
 use super::people::{rests, roll_back, runs, set, sweep, two_releases, web};
 use super::*;
+use crate::rollback::To;
 use crate::task_definition::{BASE, TEMPLATE};
 
 /// Pushes `d`, whose roll-out begins, and returns its revision.
@@ -100,6 +101,26 @@ async fn what_was_gone_back_to_returns_after_the_stack_sent_an_older_revision() 
     cloud.ends(true);
     rests(&cloud).await;
     assert_eq!(runs(&cloud), pinned('c'), "a is older, b was left");
+}
+
+/// The second time ECS goes there by itself, so that no roll-out is as young as the mark.
+#[tokio::test]
+async fn what_was_asked_for_twice_is_no_stack_update() {
+    let cloud = two_releases().await;
+    cloud.definitions.borrow_mut()[0].tags.insert(TEMPLATE.into(), "stack".into());
+    cloud.push("kept", &digest('c'));
+    roll_back(&cloud, Some(To::Digest(digest('a')))).await.1.unwrap();
+    cloud.ends(true);
+    cloud.pass(600);
+    cloud.push("main", &digest('d'));
+    follow_all(&cloud, &pushed()).await.1.unwrap();
+    cloud.pass(20);
+    roll_back(&cloud, None).await.1.unwrap();
+    assert!(cloud.writes().iter().any(|write| write.starts_with("stop ")));
+    cloud.ends(true);
+    cloud.pass(60);
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('a'), "c ran before the first time");
 }
 
 #[tokio::test]
