@@ -200,8 +200,7 @@ impl Stage {
             let failed = failed.filter(|it| truth.is_some_and(|truth| truth.id == it.id));
             let digest = failed.and_then(|it| digest_of(&self.world, &it.task_definition_arn));
             let now = self.now;
-            if let (Some((index, digest)), Some(instance)) =
-                (index.zip(digest), self.instances.get_mut(&id))
+            if let (Some((index, digest)), Some(instance)) = (index.zip(digest), self.instances.get_mut(&id))
             {
                 instance.saw_failed.push((index, digest, now));
             }
