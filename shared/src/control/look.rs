@@ -2,7 +2,7 @@
 //! `release` and `base`; here their questions are asked, and only those whose answer matters.
 
 use super::{Looked, Watch};
-use crate::base::{self, Revisions, Template};
+use crate::base::{self, Revisions, Template, Until};
 use crate::cloud::{Answer, Cloud};
 use crate::decision::Decision;
 use crate::hint::Hint;
@@ -52,7 +52,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             }
         }
         // Whoever changes the template after a person deployed has the last word.
-        if !matches!(template, Template::Due(_) | Template::Waits(_)) && !candidates.is_empty() {
+        if !matches!(template, Template::Due(_) | Template::Waits(..)) && !candidates.is_empty() {
             let history = history.read(self.cloud, service).await?;
             candidates = self.without_diverged(service, &revisions.own, candidates, history);
         }
@@ -69,11 +69,11 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             return self.at_rest(service, &revisions, Template::Applied, &mut history).await;
         }
         match template {
-            Template::Waits(revision) if candidates.is_empty() => {
-                self.kept(service, Keep::RollingBack { revision: revision.name().to_owned() });
+            Template::Waits(revision, until) if candidates.is_empty() => {
+                self.kept(service, waits(revision, until, &revisions.own));
                 Ok(Looked::Done)
             }
-            Template::Due(revision) | Template::Waits(revision) => {
+            Template::Due(revision) | Template::Waits(revision, _) => {
                 // Without a container of that name in the template's document there is nothing to put the image in.
                 let mut fitting = Vec::new();
                 for (track, candidate) in candidates {
@@ -314,6 +314,14 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 
 fn number(revision_arn: &str) -> u32 {
     family_and_number(revision_arn).map_or(0, |(_, number)| number)
+}
+
+fn waits(template: &TaskDefinition, until: Until, own: &TaskDefinition) -> Keep {
+    let (revision, own) = (template.name().to_owned(), own.name().to_owned());
+    match until {
+        Until::RolledBack => Keep::RollingBack { revision },
+        Until::KnownWhoSent => Keep::SentBack { revision, own },
+    }
 }
 
 /// A container that only the template's due revision has is judged by that one.

@@ -103,6 +103,30 @@ async fn what_was_gone_back_to_returns_after_the_stack_sent_an_older_revision() 
     assert_eq!(runs(&cloud), pinned('c'), "a is older, b was left");
 }
 
+#[tokio::test]
+async fn the_template_waits_until_it_is_known_who_sent_an_older_revision() {
+    let cloud = two_releases().await;
+    let first = cloud.definitions.borrow()[0].arn.clone();
+    cloud.definitions.borrow_mut()[0].tags.insert(TEMPLATE.into(), "stack".into());
+    cloud.push("kept", &digest('c'));
+    roll_back(&cloud, None).await.1.unwrap();
+    cloud.ends(true);
+    cloud.pass(600);
+    // A stack's update registers a revision with the live image, while an earlier one is still carried out.
+    cloud.template("web", "512", &pinned('c'));
+    cloud.update_service(&first);
+    cloud.writes();
+    let decisions = sweep(&cloud).await;
+    assert!(cloud.writes().is_empty(), "{decisions:?}");
+    let reason = &decisions.last().unwrap().reason;
+    assert!(reason.contains("web:4 waits until it can be known who put web:1 back"), "{reason}");
+    cloud.pass(60);
+    sweep(&cloud).await;
+    assert_eq!(cloud.own().name(), "web:4", "a is older");
+    cloud.ends(true);
+    rests(&cloud).await;
+}
+
 /// The second time ECS goes there by itself, so that no roll-out is as young as the mark.
 #[tokio::test]
 async fn what_was_asked_for_twice_is_no_stack_update() {
