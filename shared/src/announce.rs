@@ -6,7 +6,7 @@
 //! | `Pushboat Release Succeeded` | `succeeded` | ECS said that its deployment is completed, and it is no roll-back |
 //! | `Pushboat Release Failed` | `rejected` | it failed: ECS rolled it back, or it stays as it is |
 //! | `Pushboat Release Rejected` | `rejected` | somebody went back from it, so it does not return by itself |
-//! | `Pushboat Release Rolled Back` | `rolled_back` | the service was told to go back, on demand |
+//! | `Pushboat Release Rolled Back` | `rolled_back` | the service was told to go back: on demand, or because what was rejected came back |
 //! | `Pushboat Release Continued` | `continued` | somebody let a paused deployment go on |
 //! | `Pushboat Releases Held` | `held` | somebody holds the service |
 //! | `Pushboat Releases Resumed` | `lifted` | a hold, a rejection or a divergence was lifted |

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{Outcome, Rollout, RolloutState, Service};
 use crate::policy::{self, Track};
-use crate::release::{Candidate, Noted};
+use crate::release::{self, Candidate, Noted};
 use crate::task_definition::{BASE, ImageName, TaskDefinition};
 
 /// The service's own revision, and the ACTIVE ones of its family that are newer: newest first, and no further down
@@ -46,8 +46,7 @@ pub enum Template<'a> {
     /// The service runs it, or a copy of it.
     Applied,
     Due(&'a TaskDefinition),
-    /// ECS is rolling back: first what runs should be whole again.
-    Waits(&'a TaskDefinition),
+    Waits(&'a TaskDefinition, Until),
     /// It failed here.
     PassedOver {
         revision: &'a TaskDefinition,
@@ -59,6 +58,15 @@ pub enum Template<'a> {
         why: String,
         failed_revision_arn: String,
     },
+}
+
+/// What the template's revision waits for, unless an image is due as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// ECS is rolling back: first what runs should be whole again.
+    RolledBack,
+    /// The stack has sent an older revision, and the image of that is not the one to take along.
+    KnownWhoSent,
 }
 
 /// Without the history: what was written down, or that there is nothing to decide.
@@ -93,7 +101,13 @@ pub fn template<'a>(
     }
     let under_way = service.primary.as_ref().is_some_and(|it| it.state == RolloutState::InProgress);
     let rolling_back = under_way && history.first().is_some_and(|it| it.outcome == Outcome::RolledBack);
-    if rolling_back { Template::Waits(revision) } else { Template::Due(revision) }
+    if rolling_back {
+        Template::Waits(revision, Until::RolledBack)
+    } else if release::was_sent_back_just_now(&revisions.own, history, now) {
+        Template::Waits(revision, Until::KnownWhoSent)
+    } else {
+        Template::Due(revision)
+    }
 }
 
 /// What the tracked containers run now: (container, image), for a document made from the template's revision. A
@@ -212,20 +226,6 @@ pub fn may_need_restoring(service: &Service, revisions: &Revisions) -> bool {
 /// Is the newest revision one that Pushboat registered? Where nothing is due, it failed, or never reached the service.
 pub fn newest_is_a_copy(revisions: &Revisions) -> bool {
     revisions.newest().tags.contains_key(BASE)
-}
-
-/// Was the newest revision made from what runs, be it over others in between?
-pub fn newest_stems_from_own(revisions: &Revisions) -> bool {
-    let base_of = |definition: &TaskDefinition| definition.tags.get(BASE).cloned();
-    let mut base = base_of(revisions.newest());
-    for _ in &revisions.newer {
-        match base {
-            Some(name) if name == revisions.own.name() => return true,
-            Some(name) => base = revisions.newer.iter().find(|it| it.name() == name).and_then(base_of),
-            None => return false,
-        }
-    }
-    false
 }
 
 /// Was the newest revision rolled back when it was tried last?

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::model::{Digest, Outcome, Rollout, Service, Tags};
 use crate::policy;
 use crate::release::OVERLAP;
-use crate::rollback::{self, To};
+use crate::rollback::To;
 use crate::task_definition::{BASE, PUT_BACK, TEMPLATE, TaskDefinition, family_and_number, revision_name};
 
 /// On a service: divergence by this revision (`family:revision`) has been ended by somebody.
@@ -94,11 +94,12 @@ fn moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
     own_stretch.last()?.created_at
 }
 
-/// Did this roll-out go to its revision because Pushboat was asked to go back?
+/// Did this roll-out go to its revision because Pushboat was asked to go back? Or has it been asked to since: where ECS
+/// goes back by itself, the newest request has no roll-out of its own.
 pub fn put_back_on_demand(own: &TaskDefinition, rollout: &Rollout) -> bool {
     let asked_at = || own.tags.get(PUT_BACK)?.split(' ').next()?.parse::<Timestamp>().ok();
     let between = rollout.created_at.zip(asked_at()).map(|(began, asked)| began.duration_since(asked));
-    between.is_some_and(|between| between.abs() <= OVERLAP)
+    between.is_some_and(|between| between <= OVERLAP)
 }
 
 /// Is it too early to say who put the service where it is? Reads may be ten seconds old, and the mark of a roll-back on
@@ -137,37 +138,44 @@ pub fn left_by_hand<'h>(own: &TaskDefinition, history: &'h [Rollout]) -> Option<
     ran_before.then_some(left)
 }
 
-/// Has anything been left here on demand or by hand? As far as the service alone tells.
-pub fn may_have_been_left(service: &Service) -> bool {
-    policy::rejections(&service.tags).any(|digest| left_at(service, &digest).is_some())
+/// May this container run what was rejected? As far as the service and its definition alone tell.
+pub fn may_have_returned(service: &Service, own: &TaskDefinition, container: &str) -> bool {
+    let named = own.container(Some(container), "").ok().and_then(|(_, image)| image.digest);
+    match named {
+        Some(digest) => rejected_at(service, &digest).is_some(),
+        None => policy::rejections(&service.tags).next().is_some(),
+    }
 }
 
-fn left_at(service: &Service, digest: &Digest) -> Option<Timestamp> {
-    let (at, why) = policy::rejection(&service.tags, digest)?.split_once(' ')?;
-    why.starts_with(rollback::WORDS).then(|| at.parse().ok()).flatten()
+fn rejected_at(service: &Service, digest: &Digest) -> Option<Timestamp> {
+    policy::rejection(&service.tags, digest)?.split(' ').next()?.parse().ok()
 }
 
-/// What was left is there again, and nobody wants it.
+/// What was rejected is there again, and nobody wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Returned {
     /// Where to go back to; `None` is the last good release.
     pub to: Option<To>,
 }
 
-/// Does this container run again what was left, though nobody put it there? That is so in two ways. An invocation that
-/// overlapped has released it: the roll-out began after the rejection, and so soon that whoever decided on it may not
-/// have seen it. Or the roll-out of what was gone back to was superseded before it had completed, and ECS has rolled
-/// its successor back to what had.
+/// Does this container run again what was rejected, though nobody put it there? That is so in two ways. An invocation
+/// that overlapped has released it: the service was told to run it after the rejection, and so soon that whoever decided
+/// on it may not have seen it. Or the roll-out of what was gone back to was superseded before it had completed, and ECS
+/// has rolled its successor back to what had.
+///
+/// Why it was rejected is no matter: an invocation that overlaps may write its own reason over a person's word.
 pub fn returned(
     service: &Service,
     own: &TaskDefinition,
     container: &str,
     history: &[Rollout],
 ) -> Option<Returned> {
-    let of_own = |it: &Rollout| it.task_definition_arn == own.arn && it.outcome != Outcome::RolledBack;
-    let at = history.iter().position(of_own)?;
-    let left = left_at(service, &history[at].ran(container)?)?;
-    let began = history[at].created_at?.duration_since(left);
+    let of_own = |it: &&Rollout| it.task_definition_arn == own.arn && it.outcome != Outcome::RolledBack;
+    let at = history.iter().position(|it| of_own(&it))?;
+    let rejected = rejected_at(service, &history[at].ran(container)?)?;
+    // A deployment that somebody has forced since is one of what was there.
+    let told = history[at..].iter().take_while(of_own).last()?;
+    let began = told.created_at?.duration_since(rejected);
     let Some(newest) = history[..at].first() else {
         return (began.is_positive() && began <= OVERLAP).then_some(Returned { to: None });
     };

@@ -177,7 +177,7 @@ fn at_it_already(service: &Service, container: &str, tagged: String, how: How, d
 }
 
 /// Where the stack has sent an older revision of the template again, and what the tag means is rejected: the image that
-/// ran before the stack's update, if nothing speaks against it. Without it the old image would stay.
+/// ran well before the stack's update, the last that is not rejected. Without it the old image would stay.
 pub fn live_before(
     service: &Service,
     track: &Track,
@@ -185,23 +185,18 @@ pub fn live_before(
     history: &[Rollout],
     now: Option<Timestamp>,
 ) -> Option<Candidate> {
-    let of_stack = own.is_of_template() && own.arn == service.task_definition_arn;
-    let (container, current) =
-        own.container(track.container.as_deref(), &track.repository).ok().filter(|_| of_stack)?;
-    let here = history.iter().position(|rollout| rollout.task_definition_arn == own.arn)?;
-    let mut told = history[here..].iter().take_while(|rollout| rollout.task_definition_arn == own.arn);
-    let is_young = others::was_put_back_just_now(own, &history[here..], now);
-    if is_young || told.any(|rollout| others::put_back_on_demand(own, rollout)) {
-        return None;
-    }
-    let before = history[here + 1..].iter().find(|rollout| rollout.outcome == Outcome::Successful)?;
-    let number = |arn| family_and_number(arn).map(|(_, number)| number);
-    if number(&before.task_definition_arn) <= number(&own.arn) {
-        return None;
-    }
+    let (container, current) = own
+        .container(track.container.as_deref(), &track.repository)
+        .ok()
+        .filter(|_| own.arn == service.task_definition_arn)?;
+    let Sent { here, is_young: false } = sent_back(own, history, now)? else { return None };
+    let is_rejected = |rollout: &Rollout| {
+        rollout.ran(container).is_some_and(|digest| policy::rejection(&service.tags, &digest).is_some())
+    };
+    let before = newer_before(own, history, here).find(|rollout| !is_rejected(rollout))?;
     let digest = before.ran(container)?;
     let runs = current.digest.clone().or_else(|| history[here].ran(container));
-    if runs.as_ref() == Some(&digest) || policy::rejection(&service.tags, &digest).is_some() {
+    if runs.as_ref() == Some(&digest) {
         return None;
     }
     Some(Candidate {
@@ -216,6 +211,39 @@ pub fn live_before(
         is_kept: true,
         is_back: true,
     })
+}
+
+/// The stack has sent an older revision of the template again.
+struct Sent {
+    /// The place of its roll-out.
+    here: usize,
+    /// So lately that it may have been somebody who asked to go back.
+    is_young: bool,
+}
+
+fn sent_back(own: &TaskDefinition, history: &[Rollout], now: Option<Timestamp>) -> Option<Sent> {
+    let here = history.iter().position(|rollout| rollout.task_definition_arn == own.arn)?;
+    let mut told = history[here..].iter().take_while(|rollout| rollout.task_definition_arn == own.arn);
+    let is_on_demand = told.any(|rollout| others::put_back_on_demand(own, rollout));
+    newer_before(own, history, here).next().filter(|_| own.is_of_template() && !is_on_demand)?;
+    Some(Sent { here, is_young: others::was_put_back_just_now(own, &history[here..], now) })
+}
+
+/// Newer revisions that had run well before the service was told to run its own.
+fn newer_before<'h>(
+    own: &TaskDefinition,
+    history: &'h [Rollout],
+    here: usize,
+) -> impl Iterator<Item = &'h Rollout> {
+    let number = |arn: &str| family_and_number(arn).map(|(_, number)| number);
+    let own = number(&own.arn);
+    let good = history[here + 1..].iter().filter(|rollout| rollout.outcome == Outcome::Successful);
+    good.take_while(move |rollout| number(&rollout.task_definition_arn) > own)
+}
+
+/// Is it too early to tell the image that ran before from the one that the stack has sent?
+pub fn was_sent_back_just_now(own: &TaskDefinition, history: &[Rollout], now: Option<Timestamp>) -> bool {
+    sent_back(own, history, now).is_some_and(|sent| sent.is_young)
 }
 
 /// The image that a service is about to leave for another, if its roll-out has failed and nobody has written that down:

@@ -243,7 +243,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     }
 
     /// A rejection as a tag's value: when, and why in few words.
-    fn as_tag_value(&self, why: &str) -> String {
+    pub(super) fn as_tag_value(&self, why: &str) -> String {
         let at = self.cloud.now().map(seconds).unwrap_or_default();
         policy::tag_value(&format!("{at} {why}"))
     }

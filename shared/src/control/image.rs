@@ -41,7 +41,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         candidates: Vec<Found<'t>>,
     ) -> Answer<Vec<Found<'t>>> {
         let base = match template {
-            Template::Due(revision) | Template::Waits(revision) => revision,
+            Template::Due(revision) | Template::Waits(revision, _) => revision,
             _ => own,
         };
         let wanted = preflight::wanted(&base.document);

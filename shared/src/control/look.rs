@@ -2,7 +2,7 @@
 //! `release` and `base`; here their questions are asked, and only those whose answer matters.
 
 use super::{Looked, Watch};
-use crate::base::{self, Revisions, Template};
+use crate::base::{self, Revisions, Template, Until};
 use crate::cloud::{Answer, Cloud};
 use crate::decision::Decision;
 use crate::hint::Hint;
@@ -11,7 +11,7 @@ use crate::native;
 use crate::others::{self, Returned};
 use crate::policy::Track;
 use crate::release::{self, Candidate, Keep, Noted, Precedent, Verdict};
-use crate::task_definition::{NOTED, PUT_BACK, TaskDefinition, family_and_number, revision_name};
+use crate::task_definition::{NOTED, TaskDefinition, family_and_number, revision_name};
 
 /// The roll-outs of a service, read when the first question needs them.
 #[derive(Default)]
@@ -52,13 +52,13 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             }
         }
         // Whoever changes the template after a person deployed has the last word.
-        if !matches!(template, Template::Due(_) | Template::Waits(_)) && !candidates.is_empty() {
+        if !matches!(template, Template::Due(_) | Template::Waits(..)) && !candidates.is_empty() {
             let history = history.read(self.cloud, service).await?;
             candidates = self.without_diverged(service, &revisions.own, candidates, history);
         }
         let candidates = self.fit_to_run(service, &revisions.own, &template, candidates).await?;
-        let moves_on = matches!(template, Template::Due(_) | Template::Waits(_)) || !candidates.is_empty();
-        if !moves_on
+        // The template's revision would take along what runs.
+        if candidates.is_empty()
             && let Some(returned) = self.returned(service, &revisions.own, tracks, &mut history).await?
             && let Some(looked) = self.go_back_again(service, tracks, &returned).await?
         {
@@ -69,11 +69,11 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             return self.at_rest(service, &revisions, Template::Applied, &mut history).await;
         }
         match template {
-            Template::Waits(revision) if candidates.is_empty() => {
-                self.kept(service, Keep::RollingBack { revision: revision.name().to_owned() });
+            Template::Waits(revision, until) if candidates.is_empty() => {
+                self.kept(service, waits(revision, until, &revisions.own));
                 Ok(Looked::Done)
             }
-            Template::Due(revision) | Template::Waits(revision) => {
+            Template::Due(revision) | Template::Waits(revision, _) => {
                 // Without a container of that name in the template's document there is nothing to put the image in.
                 let mut fitting = Vec::new();
                 for (track, candidate) in candidates {
@@ -96,7 +96,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         }
     }
 
-    /// Does the service run again what somebody went back from, though nobody wants it?
+    /// Does the service run again what was rejected, though nobody wants it?
     async fn returned(
         &self,
         service: &Service,
@@ -104,14 +104,19 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         tracks: &[Track],
         history: &mut History,
     ) -> Answer<Option<Returned>> {
-        if !others::may_have_been_left(service) {
-            return Ok(None);
+        for track in tracks {
+            let Ok((container, _)) = own.container(track.container.as_deref(), &track.repository) else {
+                continue;
+            };
+            if !others::may_have_returned(service, own, container) {
+                continue;
+            }
+            let history = history.read(self.cloud, service).await?;
+            if let Some(returned) = others::returned(service, own, container, history) {
+                return Ok(Some(returned));
+            }
         }
-        let history = history.read(self.cloud, service).await?;
-        Ok(tracks.iter().find_map(|track| {
-            let (container, _) = own.container(track.container.as_deref(), &track.repository).ok()?;
-            others::returned(service, own, container, history)
-        }))
+        Ok(None)
     }
 
     /// Nothing is released. The family's newest revision may still be one that must not stay the newest.
@@ -125,12 +130,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if let Template::PassedOver { revision, why } = template {
             self.kept(service, Keep::PassedOver { revision: revision.name().to_owned(), why });
         }
-        // What a person put in place of Pushboat's is not repeated in Pushboat's name, unless what is newer failed or
-        // came after it.
-        let is_copy = base::newest_is_a_copy(revisions)
-            && (others::may_have_diverged(service, &revisions.own).is_none()
-                || revisions.own.tags.contains_key(PUT_BACK)
-                || base::newest_stems_from_own(revisions));
+        // A copy that does not run is not wanted, whatever runs: it failed, or came too late for a person who deployed.
+        let is_copy = base::newest_is_a_copy(revisions);
         // The events of a roll-back come at once, and each of the looks that overlap would register. Sweeps
         // come one by one.
         let restores = *self.hint == Hint::Everything
@@ -313,6 +314,14 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 
 fn number(revision_arn: &str) -> u32 {
     family_and_number(revision_arn).map_or(0, |(_, number)| number)
+}
+
+fn waits(template: &TaskDefinition, until: Until, own: &TaskDefinition) -> Keep {
+    let (revision, own) = (template.name().to_owned(), own.name().to_owned());
+    match until {
+        Until::RolledBack => Keep::RollingBack { revision },
+        Until::KnownWhoSent => Keep::SentBack { revision, own },
+    }
 }
 
 /// A container that only the template's due revision has is judged by that one.

@@ -118,6 +118,12 @@ fn what_ran_before_and_comes_back_was_put_back_by_hand() {
             vec![(4, UnderWay, 900), (5, Successful, 500), (4, Successful, 0)],
             Some(5),
         ),
+        // Once more since, when ECS itself went there: 08:30 is 1800 s.
+        (
+            revision(4, &[(BASE, "web:3"), (PUT_BACK, "2026-11-21T08:30:00Z by ann")]),
+            vec![(4, UnderWay, 900), (5, Successful, 500), (4, Successful, 0)],
+            None,
+        ),
         // ECS itself went back.
         (ours(4), vec![(5, RolledBack, 500), (4, Successful, 0)], None),
         (ours(4), vec![(4, UnderWay, 900), (5, RolledBack, 500), (4, Successful, 0)], None),

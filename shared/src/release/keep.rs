@@ -55,6 +55,8 @@ pub enum Keep {
     PassedOver { revision: String, why: String },
     #[error("the template's revision {revision} waits until ECS has rolled back")]
     RollingBack { revision: String },
+    #[error("the template's revision {revision} waits until it can be known who put {own} back")]
+    SentBack { revision: String, own: String },
     #[error("the template registered {revision} in the meantime, so a release is made from that")]
     NewerTemplate { revision: String },
     #[error("{what} is due, but the service is {hold}")]
@@ -86,6 +88,7 @@ impl Keep {
             Keep::Current { .. }
                 | Keep::PassedOver { .. }
                 | Keep::RollingBack { .. }
+                | Keep::SentBack { .. }
                 | Keep::NewerTemplate { .. }
                 | Keep::Overlaps { .. }
                 | Keep::InStages { .. }

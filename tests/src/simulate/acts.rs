@@ -126,6 +126,7 @@ impl Stage {
         }
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.looks.entry(service.to_owned()).or_default().is_unlooked = true;
+            instance.is_refused = false;
         }
     }
 
@@ -198,9 +199,10 @@ impl Stage {
             let truth = index.and_then(|it| self.world.ecs.services[it].deployments.first());
             let failed = failed.filter(|it| truth.is_some_and(|truth| truth.id == it.id));
             let digest = failed.and_then(|it| digest_of(&self.world, &it.task_definition_arn));
-            let seen = index.zip(digest);
-            if let (Some(seen), Some(instance)) = (seen, self.instances.get_mut(&id)) {
-                instance.saw_failed.push(seen);
+            let now = self.now;
+            if let (Some((index, digest)), Some(instance)) = (index.zip(digest), self.instances.get_mut(&id))
+            {
+                instance.saw_failed.push((index, digest, now));
             }
         }
     }
@@ -212,8 +214,12 @@ impl Stage {
         let Some(instance) = self.pushboat(id) else { return };
         // After its third look at a service it leaves the rest to the next hint.
         // Who goes back has told what to run, and the next look is a function's.
-        let must_look =
-            !instance.goes_back && instance.looks.values().any(|it| it.is_unlooked && it.reads < LOOKS);
+        // Whom AWS has refused it for the rest of his time has said so.
+        let must_look = !instance.goes_back
+            && instance.looks.values().any(|it| {
+                let is_refused = it.is_postponed && instance.is_refused;
+                it.is_unlooked && it.reads < LOOKS && !is_refused
+            });
         let (releases, said) = (instance.releases, instance.said + instance.said_to_go_back);
         if must_look {
             self.breaks(Rule::SecondLook, format!("#{id} ends after a release without another look"));

@@ -200,7 +200,9 @@ impl Stage {
     }
 
     fn past_a_person(&self, index: usize, task_definition_arn: &str, since: i64) -> Option<String> {
-        let (theirs, at) = self.watch.services[index].person.as_ref().filter(|it| it.1 < since)?;
+        let watched = &self.watch.services[index];
+        // A stack's update or a failed roll-out in between may have brought it back only after somebody looked.
+        let (theirs, at) = watched.person.as_ref().filter(|it| it.1.max(watched.own_since) < since)?;
         let service = &self.world.ecs.services[index];
         let resumed = service.tags.get("pushboat:resume").is_some_and(|it| it == revision_name(theirs));
         if service.task_definition_arn != *theirs || resumed {

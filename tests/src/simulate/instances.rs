@@ -33,7 +33,7 @@ pub(super) struct Instance {
     /// `None`: somebody who writes by himself.
     pub(super) call: Option<Call>,
     pub(super) registered: Vec<String>,
-    pub(super) saw_failed: Vec<(usize, Digest)>,
+    pub(super) saw_failed: Vec<(usize, Digest, i64)>,
     /// How often it registered what was there: ECS may show it only later.
     pub(super) surplus: u32,
     pub(super) releases: usize,
@@ -42,6 +42,8 @@ pub(super) struct Instance {
     /// A person has asked it to go back.
     pub(super) goes_back: bool,
     pub(super) rejected: Vec<(Digest, i64)>,
+    /// AWS has throttled it since its last release.
+    pub(super) is_refused: bool,
     /// By name of the service: several are looked at at once.
     pub(super) looks: BTreeMap<String, Looks>,
 }
@@ -53,6 +55,8 @@ pub(super) struct Looks {
     pub(super) reads: u32,
     /// It has released since.
     pub(super) is_unlooked: bool,
+    /// It has said that there is no time for another look.
+    pub(super) is_postponed: bool,
 }
 
 impl Instance {
@@ -97,6 +101,7 @@ impl Instances {
             said_to_go_back: 0,
             goes_back: false,
             rejected: Vec::new(),
+            is_refused: false,
             looks: BTreeMap::new(),
         };
         on.instances.insert(id, instance);

@@ -91,7 +91,12 @@ impl Lens {
                 let admitted = stage.limits.admits(operation, now);
                 match fate {
                     Fate::NeverArrived => None,
-                    _ if !admitted => Some(Err(Refusal::new("ThrottlingException", "Rate exceeded"))),
+                    _ if !admitted => {
+                        if let Some(instance) = stage.instances.get_mut(&self.id) {
+                            instance.is_refused = true;
+                        }
+                        Some(Err(Refusal::new("ThrottlingException", "Rate exceeded")))
+                    }
                     _ => Some(carry_out(&mut stage)),
                 }
             };

@@ -59,6 +59,9 @@ impl Stage {
             watched.ever_completed.contains(*it)
                 && !watched.failures.contains_key(*it)
                 && !watched.left.contains_key(*it)
+                // What is rejected does not return, though whoever asked to go back from it got no further than that, and
+                // though it ran well with a later revision of the template.
+                && policy::rejection(&service.tags, it).is_none()
         };
         let before = watched.before_stack.as_ref().filter(is_good)?;
         let place = |digest: &Digest| self.pushed.iter().position(|it| it == digest);

@@ -88,6 +88,8 @@ pub(super) struct Watched {
     /// The digest of the service's own revision, since when.
     pub(super) ran: Vec<(i64, Option<Digest>)>,
     pub(super) own: String,
+    /// Since when that is the service's own without a break.
+    pub(super) own_since: i64,
     /// Digests whose latest telling roll-out failed, and when.
     pub(super) failures: BTreeMap<Digest, i64>,
     pub(super) ever_failed: Vec<Digest>,
@@ -131,6 +133,7 @@ impl Watch {
             wanted: 0,
             ran: Vec::new(),
             own: String::new(),
+            own_since: 0,
             failures: BTreeMap::new(),
             ever_failed: Vec::new(),
             ever_completed: BTreeSet::new(),
@@ -226,6 +229,9 @@ impl Stage {
         }
         let watched = &mut self.watch.services[index];
         let is_new = watched.own != service.task_definition_arn;
+        if is_new {
+            watched.own_since = now;
+        }
         if is_new || watched.ran.last().is_none_or(|(_, digest)| digest.is_none()) {
             watched.own.clone_from(&service.task_definition_arn);
             watched.ran.push((now, digest_of(&self.world, &service.task_definition_arn)));
@@ -339,12 +345,13 @@ impl Stage {
                 .any(|it| it.status == Status::Successful && template_of(it).as_ref() == Some(&template))
     }
 
-    /// An invocation that has come to a good end saw these services in the state that a failed roll-out left.
-    pub(super) fn saw_failed(&mut self, seen: Vec<(usize, Digest)>) {
+    /// An invocation that has come to a good end saw these services, at these times, in the state that a failed roll-out
+    /// left. What a person has let return since says nothing any more.
+    pub(super) fn saw_failed(&mut self, seen: Vec<(usize, Digest, i64)>) {
         let now = self.now;
-        for (index, digest) in seen {
+        for (index, digest, at) in seen {
             let watched = &mut self.watch.services[index];
-            if watched.ever_failed.contains(&digest) {
+            if watched.ever_failed.contains(&digest) && at > watched.released_by_person_at {
                 watched.failures.insert(digest, now);
             }
         }
@@ -385,6 +392,13 @@ impl Stage {
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.said += usize::from(decision.decision == Action::Released);
             instance.said_to_go_back += usize::from(decision.decision == Action::RolledBack);
+            // For want of time, which is no error.
+            if decision.decision == Action::Postponed
+                && let Some(service) = &decision.service
+                && let Some((_, service)) = service.split_once('/')
+            {
+                instance.looks.entry(service.to_owned()).or_default().is_postponed = true;
+            }
         }
     }
 }

@@ -28,14 +28,22 @@ pub async fn rollback<C: Cloud>(
 ) -> Done {
     asked(cloud, scope, &request(service, by), log, async |watch| {
         let (found, tracks) = watch.asked_about(service).await?;
-        let done = watch.roll_back(&found, &tracks, to, by).await;
+        let done = watch.roll_back(&found, &tracks, to, Some(by)).await;
         watch.tell(service, done)
     })
     .await
 }
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
-    async fn roll_back(&mut self, service: &Service, tracks: &[Track], to: Option<&To>, by: &str) -> Said {
+    /// `by`: `None` is Pushboat itself.
+    async fn roll_back(
+        &mut self,
+        service: &Service,
+        tracks: &[Track],
+        to: Option<&To>,
+        by: Option<&str>,
+    ) -> Said {
+        let (is_asked, by) = (by.is_some(), by.unwrap_or("Pushboat"));
         let mut history = History::default();
         let service = &native::told(service.clone(), history.read(self.cloud, service).await?);
         let own = self.cloud.task_definition(&service.task_definition_arn).await?;
@@ -49,7 +57,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let goal = revision_name(&plan.revision_arn).to_owned();
         let why = format!("{}{} to {goal}", rollback::WORDS, hold::one_word(by));
         // First what must not return: a look in between would roll forward to it.
-        self.leave(service, &own, plan.leaves.clone(), &why).await?;
+        self.leave(service, &own, plan.leaves.clone(), &why, is_asked).await?;
         self.leave_template(service, &own, &plan.revision_arn, &why).await?;
         let revision = match plan.way {
             // ECS goes to what it has resolved.
@@ -86,8 +94,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if self.may(Kind::Update).await == May::Later {
             return Ok(Some(Looked::Waits));
         }
-        let what = "what somebody went back from came back".to_owned();
-        match self.roll_back(service, tracks, returned.to.as_ref(), "Pushboat").await {
+        let what = "what was rejected came back".to_owned();
+        match self.roll_back(service, tracks, returned.to.as_ref(), None).await {
             Ok(What { action: Action::Kept, .. }) => return Ok(None),
             Ok(What { action, reason, revision, .. }) => {
                 let mut decision = self.decision(&service.name, action, format!("{what}: {reason}"));
@@ -109,12 +117,18 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         own: &TaskDefinition,
         leaves: Vec<Left>,
         why: &str,
+        is_asked: bool,
     ) -> Answer<()> {
         for Left { container, digest, tagged } in leaves {
-            if let Some(why) = policy::rejection(&service.tags, &digest) {
-                // Somebody may be lifting it in this moment. Whoever writes last has the last word.
-                let tags = Tags::from([(policy::rejection_key(&digest), why.to_owned())]);
-                self.cloud.tag(&service.arn, &tags).await?;
+            if let Some(before) = policy::rejection(&service.tags, &digest) {
+                // Somebody may be lifting it in this moment. Whoever asks last has the last word, and it counts from now on:
+                // what is released so soon after that was decided on before.
+                if is_asked {
+                    let words = before.split_once(' ').map_or(before, |(_, words)| words);
+                    let value = self.as_tag_value(words);
+                    let tags = Tags::from([(policy::rejection_key(&digest), value)]);
+                    self.cloud.tag(&service.arn, &tags).await?;
+                }
             } else {
                 let (why, failed_revision_arn) = (why.to_owned(), own.arn.clone());
                 self.reject_digest(

@@ -9,6 +9,7 @@ mod moving_on;
 mod people;
 mod people_runs;
 mod restoring;
+mod returning;
 mod runs;
 mod scaling;
 mod template;

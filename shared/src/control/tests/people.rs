@@ -14,12 +14,12 @@ use crate::task_definition::{BASE, TEMPLATE};
 
 const BY: &str = "ann";
 
-fn web() -> ServiceName {
+pub(super) fn web() -> ServiceName {
     name("web")
 }
 
 /// `a` and then `b` were released and run well; ten minutes lie between.
-async fn two_releases() -> Fake {
+pub(super) async fn two_releases() -> Fake {
     let cloud = two_releases_told().await;
     cloud.announced.borrow_mut().clear();
     cloud
@@ -43,28 +43,28 @@ async fn two_releases_told() -> Fake {
     cloud
 }
 
-async fn sweep(cloud: &Fake) -> Vec<Decision> {
+pub(super) async fn sweep(cloud: &Fake) -> Vec<Decision> {
     let (decisions, result) = follow_all(cloud, &Hint::Everything).await;
     result.unwrap();
     decisions
 }
 
-fn runs(cloud: &Fake) -> String {
+pub(super) fn runs(cloud: &Fake) -> String {
     cloud.own().document["containerDefinitions"][0]["image"].as_str().unwrap().to_owned()
 }
 
-fn set(cloud: &Fake, key: &str, value: &str) {
+pub(super) fn set(cloud: &Fake, key: &str, value: &str) {
     cloud.services.borrow_mut()[0].tags.insert(key.into(), value.into());
 }
 
-async fn roll_back(cloud: &Fake, to: Option<To>) -> (Vec<Decision>, Result<(), Undone>) {
+pub(super) async fn roll_back(cloud: &Fake, to: Option<To>) -> (Vec<Decision>, Result<(), Undone>) {
     let mut decisions = Vec::new();
     let mut log = |decision| decisions.push(decision);
     let result = rollback(cloud, &scope(), &web(), to.as_ref(), BY, &mut log).await;
     (decisions, result)
 }
 
-async fn rests(cloud: &Fake) {
+pub(super) async fn rests(cloud: &Fake) {
     for _ in 0..3 {
         sweep(cloud).await;
         cloud.ends(true);
@@ -350,7 +350,15 @@ async fn what_is_left_is_rejected_once_more_where_it_was_rejected_before() {
     let service = "tag arn:aws:ecs:eu:1:service/pushboat/web";
     assert_eq!(cloud.writes()[0], service);
     let why = cloud.tag_of_service(&policy::rejection_key(&digest('b')));
-    assert_eq!(why.as_deref(), Some("2026-11-21T08:00:00Z tasks failed"));
+    assert_eq!(why.as_deref(), Some("2026-11-21T08:30:00Z tasks failed"), "from now on");
+    // Pushboat itself does not: whoever lifts it in this moment means it.
+    let left = fake::arn("web:3");
+    cloud.ends(true);
+    cloud.pass(20);
+    cloud.update_service(&left);
+    cloud.writes();
+    assert!(actions(&sweep(&cloud).await).contains(&Action::RolledBack));
+    assert!(!cloud.writes().iter().any(|write| write == service));
 }
 
 #[tokio::test]
