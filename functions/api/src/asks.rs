@@ -173,7 +173,9 @@ fn count(body: ScaleBody, by: &str) -> Result<temporary::Wanted, Problem> {
         _ => return Err(bad("one of desired, min and max")),
     };
     let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-    Ok(temporary::Wanted { which, count, length: length(r#for, until)?, by: by.to_owned(), reason })
+    let wanted = temporary::Wanted { which, count, length: length(r#for, until)?, by: by.to_owned(), reason };
+    wanted.check().map_err(|error| bad(error.to_string()))?;
+    Ok(wanted)
 }
 
 fn length(r#for: Option<String>, until: Option<String>) -> Result<Length, Problem> {
@@ -302,6 +304,8 @@ mod tests {
             (Call::Scale, "", r#"{"desired": -1, "for": "1h"}"#, "invalid value"),
             (Call::Scale, "", r#"{"desired": 2.5, "for": "1h"}"#, "invalid type"),
             (Call::Scale, "", r#"{"desired": 2, "for": "soon"}"#, "for: how long"),
+            (Call::Scale, "", r#"{"desired": 2}"#, "say for how long"),
+            (Call::Scale, "", r#"{"desired": 0, "for": "1h"}"#, "a count is 1 to 5000"),
             (Call::Scale, "", r#"{"desired": 2, "permanent": true}"#, "unknown field"),
         ] {
             let (status, detail) = asked(call, query, body).unwrap_err();

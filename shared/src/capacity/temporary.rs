@@ -69,11 +69,17 @@ pub enum NotAnOverride {
 }
 
 impl Wanted {
-    /// As it is written.
-    pub fn at(&self, now: Option<Timestamp>) -> Result<Override, NotAnOverride> {
+    /// As far as it can be told before anything is asked.
+    pub fn check(&self) -> Result<(), NotAnOverride> {
         if !(1..=MOST_TASKS).contains(&self.count) {
             return Err(NotAnOverride::Count);
         }
+        if self.length == Length::UntilLifted { Err(NotAnOverride::Endless) } else { Ok(()) }
+    }
+
+    /// As it is written.
+    pub fn at(&self, now: Option<Timestamp>) -> Result<Override, NotAnOverride> {
+        self.check()?;
         // The count and its space take as much of the value as a longer reason would.
         let reason = format!("{}{}", self.reason, " ".repeat(self.count.to_string().len() + 1));
         let words = hold::Wanted { length: self.length, by: self.by.clone(), reason };
