@@ -9,7 +9,7 @@ use pushboat_tests::wire::aws_at;
 use pushboat_tests::{Wishes, decisions, place, revisions};
 use serde_json::{Value, json};
 
-use super::{SOON, count, push, settled_on, sweep, within};
+use super::{SOON, count, push, settled, settled_on, sweep, within};
 
 pub(super) fn own_and_newest(local: &Local) -> (TaskDefinition, TaskDefinition) {
     local.place.hub().with(|world| {
@@ -63,12 +63,10 @@ async fn a_revision_of_the_template_is_rolled_out_with_the_live_image_by_the_nex
         document["cpu"] = json!("512");
         document["memory"] = json!("1024");
     });
-    // The deployment event of the push may have looked already.
-    let mut decided = sweep(&local).await;
-    decided.extend(decisions(&local));
+    let decided = sweep(&local).await;
     let from_template = decided.iter().any(|it| it["decision"] == "released" && it["base"] == template);
     assert!(from_template, "{decided:#?}");
-    let view = local.wait_until(SOON, |view| view.is_settled() && view.revision == 4).await.unwrap();
+    let view = settled(&local, |view| view.revision == 4).await;
     assert_eq!(view.digest.as_deref(), Some(live.as_str()));
     let (own, newest) = own_and_newest(&local);
     assert_eq!((own.arn, own.document["cpu"].as_str()), (newest.arn, Some("512")));
@@ -89,7 +87,7 @@ async fn a_revision_of_the_template_is_rolled_out_with_the_live_image_by_the_nex
         document["containerDefinitions"][0]["image"] = json!(live);
     });
     sweep(&local).await;
-    local.wait_until(SOON, |view| view.is_settled() && view.revision == 6).await.unwrap();
+    settled(&local, |view| view.revision == 6).await;
     assert_eq!(revisions(&local), 6);
     local.shutdown().await;
 }
@@ -107,7 +105,7 @@ async fn a_revision_of_the_template_that_fails_is_passed_over_and_pushes_go_on()
     });
     sweep(&local).await;
     within(SOON, "a roll-back", || count(&local, "rejected") > 0).await;
-    local.wait_until(SOON, |view| view.is_settled() && view.revision == good.revision).await.unwrap();
+    settled(&local, |view| view.revision == good.revision).await;
     local.place.lambda().idle().await;
     assert_eq!(sweep(&local).await.last().unwrap()["decision"], "restored");
     let (own, newest) = own_and_newest(&local);

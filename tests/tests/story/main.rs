@@ -15,7 +15,7 @@ use std::time::Duration;
 use pushboat_cli::demo::view::{Phase, View};
 use pushboat_cli::local::{Local, stack};
 use pushboat_local::traffic::Traffic;
-use pushboat_local::world::ecs::UpdateService;
+use pushboat_local::world::ecs::{DeploymentStatus, UpdateService};
 use pushboat_tests::{Wishes, decisions, place, revisions, service_events};
 use serde_json::{Value, json};
 
@@ -26,9 +26,28 @@ async fn push(local: &Local, version: &str) -> String {
 }
 
 async fn settled_on(local: &Local, digest: &str) -> View {
-    let settled = |view: &View| view.is_settled() && view.digest.as_deref() == Some(digest);
-    let waited = local.wait_until(SOON, settled).await;
-    waited.unwrap_or_else(|error| panic!("{error:#}\n{:#?}", decisions(local)))
+    settled(local, |view| view.digest.as_deref() == Some(digest)).await
+}
+
+/// The service has come to rest like this, and whatever heard of it has looked: two that look at once may both register.
+async fn settled(local: &Local, like: impl Fn(&View) -> bool) -> View {
+    let waited = local.wait_until(SOON, |view| view.is_settled() && like(view)).await;
+    let view = waited.unwrap_or_else(|error| panic!("{error:#}\n{:#?}", decisions(local)));
+    within(SOON, "the event of a deployment's end", || told_of_its_end(local)).await;
+    local.place.lambda().idle().await;
+    view
+}
+
+fn told_of_its_end(local: &Local) -> bool {
+    let id = local.place.hub().with(|world| {
+        let service = world.find_service(Some(stack::CLUSTER), stack::SERVICE).unwrap().unwrap();
+        let mut deployments = service.deployments.iter();
+        deployments.find(|one| one.status == DeploymentStatus::Primary).unwrap().id.clone()
+    });
+    local.place.bus().recent().iter().any(|seen| {
+        let detail = &seen.event["detail"];
+        detail["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED" && detail["deploymentId"] == id.as_str()
+    })
 }
 
 /// What the functions decided on the pushes of the tracked tag, in order.
