@@ -163,6 +163,7 @@ impl Stage {
         let is_function = self.pushboat(id).is_some();
         let goes_back = self.pushboat(id).is_some_and(|it| it.goes_back);
         let Some(index) = self.world.ecs.services.iter().position(|it| it.arn == arn) else { return };
+        self.word_is_written(index, id, tags);
         for key in tags.keys().filter_map(|key| key.strip_prefix("pushboat:rejected:")) {
             let Ok(digest) = format!("sha256:{key}").parse::<Digest>() else { continue };
             let watched = &mut self.watch.services[index];

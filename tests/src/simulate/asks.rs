@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use pushboat::capacity::temporary::{self, Which};
 use pushboat::control::{self, Undone};
 use pushboat::decision::{Action, Decision};
 use pushboat::hint::Hint;
@@ -42,6 +43,11 @@ pub(super) enum Ask {
     Resume {
         service: usize,
     },
+    /// So many tasks for so many minutes; `None`: no more of that.
+    Count {
+        service: usize,
+        said: Option<(Which, u32, i64)>,
+    },
 }
 
 /// A hold that stands: since when, and until when.
@@ -64,6 +70,7 @@ impl Ask {
             Ask::Rollback { service, .. }
             | Ask::LetReturn { service }
             | Ask::Resume { service }
+            | Ask::Count { service, .. }
             | Ask::Hold { service: Some(service), .. }
             | Ask::Unhold { service: Some(service) } => {
                 Hint::Request { service: stage.name(service), by: BY.to_owned() }
@@ -117,6 +124,15 @@ pub(super) async fn ask(stage: Shared, id: u32, call: Call, ask: Ask) -> bool {
             }
         }
         Ask::Resume { service } => control::resume(&lens, &scope, &name(service), BY, log).await,
+        Ask::Count { service, said: Some((which, count, minutes)) } => {
+            let length = Length::For(jiff::SignedDuration::from_mins(minutes));
+            let (by, reason) = (BY.to_owned(), "a sale".to_owned());
+            let wanted = temporary::Wanted { which, count, length, by, reason };
+            control::override_count(&lens, &scope, &name(service), &wanted, log).await
+        }
+        Ask::Count { service, said: None } => {
+            control::end_overrides(&lens, &scope, &name(service), BY, log).await
+        }
     };
     !matches!(done, Err(Undone::Cloud(_)))
 }
@@ -162,6 +178,9 @@ impl Stage {
             && let Some(standing) = self.hold_of(arn)
         {
             *standing = None;
+        }
+        if let Some(index) = self.world.ecs.services.iter().position(|it| it.arn == arn) {
+            self.word_is_removed(index, keys);
         }
         let may_return = keys.iter().any(|key| key.starts_with("pushboat:rejected:"));
         let now = self.now;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use pushboat::Timestamp;
 use pushboat::announce::Announcement;
-use pushboat::capacity::Signal;
 use pushboat::capacity::startup::Starts;
+use pushboat::capacity::{Signal, alarm};
 use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
 use pushboat::metrics::Metrics;
 use pushboat::model::{
-    Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
+    Alarm, AlarmState, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
 };
 use pushboat::overview::Bounds;
 use pushboat::scan::Scan;
@@ -293,29 +293,39 @@ impl Cloud for Lens {
         Ok(())
     }
 
-    /// Nobody measures anything here, so that capacity holds.
-    async fn metrics(&self, service: &Service, _: &[Signal], _: i64) -> Answer<Metrics> {
-        self.ask("GetMetricData", &service.name.service, |_| Ok(Metrics::default())).await
+    async fn metrics(&self, service: &Service, _: &[Signal], days: i64) -> Answer<Metrics> {
+        let name = &service.name.service;
+        let read = |stage: &mut Stage| {
+            Ok(stage.index_of(name).map(|index| stage.metrics(index, days)).unwrap_or_default())
+        };
+        Ok(self.metrics_as_read(self.ask("GetMetricData", name, read).await?))
     }
 
     async fn starts(&self, service: &Service) -> Answer<Starts> {
         self.ask("ListTasks", &service.name.service, |_| Ok(Starts::default())).await
     }
 
-    async fn scalable_targets(&self, _: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
-        self.ask("DescribeScalableTargets", "services", |_| Ok(Vec::new())).await
+    async fn scalable_targets(&self, names: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>> {
+        let list = |stage: &mut Stage| Ok(stage.scalable_targets(names));
+        Ok(self.targets_as_read(self.ask("DescribeScalableTargets", "services", list).await?))
     }
 
     async fn alarms_in_alarm(&self) -> Answer<Vec<Alarm>> {
-        self.ask("DescribeAlarms", "in ALARM", |_| Ok(Vec::new())).await
+        let list = |stage: &mut Stage| {
+            let in_alarm = stage.alarms().filter(|it| it.state == AlarmState::Alarm);
+            Ok(in_alarm.cloned().collect())
+        };
+        self.ask("DescribeAlarms", "in ALARM", list).await
     }
 
     async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
-        self.ask("DescribeAlarms", name, |_| Ok(None)).await
+        let find = |stage: &mut Stage| Ok(stage.alarms().find(|it| it.name == name).cloned());
+        self.ask("DescribeAlarms", name, find).await
     }
 
     async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {
-        self.ask("ListTagsForResource", alarm_arn, |_| Ok(Tags::new())).await
+        let step = [(alarm::STEP.to_owned(), "+1".to_owned())];
+        self.ask("ListTagsForResource", alarm_arn, |_| Ok(step.clone().into())).await
     }
 
     async fn set_desired_count(&self, service: &ServiceName, desired: u32) -> Answer<()> {
@@ -325,8 +335,16 @@ impl Cloud for Lens {
             desired_count: Some(desired),
             ..UpdateService::default()
         };
-        let touch = |world: &mut World| world.update_service(request.clone()).map(drop);
-        self.write("UpdateService", &service.service, touch, |_, ()| ()).await
+        let (id, name) = (self.id, &service.service);
+        self.stage.borrow_mut().means_to_size(id, name, desired);
+        // The rules look at the world while it changes, so they know it before.
+        let touch = |stage: &mut Stage| {
+            stage.sized(id, name, desired);
+            stage.change(|world| world.update_service(request.clone()))?;
+            stage.tell(|_| format!("  #{id} UpdateService {name}: {desired} tasks"));
+            Ok(())
+        };
+        self.ask("UpdateService", name, touch).await
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {

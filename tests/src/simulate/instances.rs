@@ -178,7 +178,12 @@ async fn function(stage: Shared, id: u32, call: Call, mutant: Option<Mutant>) ->
         }
         stage.borrow_mut().decided(id, &decision);
     };
-    control::follow(&lens, &scope, &hint, &mut log).await.is_ok()
+    let releases = !matches!(hint, Hint::Alarm { .. });
+    let scales =
+        stage.borrow().plan.has(Fault::Load) && matches!(hint, Hint::Alarm { .. } | Hint::Everything);
+    let released = !releases || control::follow(&lens, &scope, &hint, &mut log).await.is_ok();
+    let scaled = !scales || control::scale(&lens, &scope, &hint, &mut log).await.is_ok();
+    released && scaled
 }
 
 impl Stage {

@@ -13,6 +13,7 @@
 //! | `outside` | what happens to tasks |
 //! | `writers` | pushes, the stack, a person with the console |
 //! | `asks` | people who ask Pushboat, and the rules that this makes |
+//! | `load` | visitors, metrics, an alarm, others who scale, and the rules that this makes |
 //! | `watch`, `acts`, `rest` | the rules, during a run, at a write, and at its end |
 //! | `mutants`, `mutated` | Pushboat with one thing wrong |
 //! | `shrink` | a failing plan cut down to what it takes |
@@ -25,6 +26,7 @@ mod cloud;
 mod instances;
 mod lens;
 mod limits;
+mod load;
 mod mutants;
 mod mutated;
 mod outside;
@@ -90,6 +92,7 @@ pub fn run(plan: &Plan, mutant: Option<Mutant>, tells: bool) -> Report {
         match happening {
             Happening::Invoke(call) => instances.invoke(&stage, call),
             Happening::Wake(id) => instances.wake(&stage, id),
+            Happening::Measure => stage.borrow_mut().measure(),
             Happening::Task(event) => stage.borrow_mut().task_happens(event),
             Happening::Step(at) => {
                 let act = stage.borrow().plan.steps[at].act;

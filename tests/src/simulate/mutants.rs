@@ -22,12 +22,18 @@ pub enum Mutant {
     IgnoresHolds,
     FightsPeople,
     SupersedesForEver,
+    GoesTooFar,
+    FightsAutoscaling,
+    IgnoresOverrides,
+    ScalesInMeanwhile,
+    StepsWithEachDelivery,
+    ScalesNothing,
 }
 
 use Mutant::*;
 
 /// Name, the rule it breaks, and what is wrong with it.
-pub const MUTANTS: [(Mutant, &str, Rule, &str); 17] = [
+pub const MUTANTS: [(Mutant, &str, Rule, &str); 23] = [
     (ActsOnTheEvent, "acts-on-the-event", Rule::LooksFirst, "takes the digest that the event names"),
     (ForgetsRejections, "forgets-rejections", Rule::NoReturn, "reads no rejection and no mark"),
     (RejectsNothing, "rejects-nothing", Rule::NoReturn, "marks the failed revision, not the service"),
@@ -55,6 +61,12 @@ pub const MUTANTS: [(Mutant, &str, Rule, &str); 17] = [
     (IgnoresHolds, "ignores-holds", Rule::Held, "reads no hold"),
     (FightsPeople, "fights-people", Rule::Person, "takes every revision for one of its own"),
     (SupersedesForEver, "supersedes-for-ever", Rule::Completes, "sees no roll-out that was superseded"),
+    (GoesTooFar, "goes-too-far", Rule::Bounds, "reads wider bounds than the owner has written"),
+    (FightsAutoscaling, "fights-autoscaling", Rule::OneScaler, "sees no scalable target"),
+    (IgnoresOverrides, "ignores-overrides", Rule::Override, "reads nobody's word on the count"),
+    (ScalesInMeanwhile, "scales-in-meanwhile", Rule::ScaleIn, "takes every deployment for a completed one"),
+    (StepsWithEachDelivery, "steps-with-each-delivery", Rule::Once, "reads no bound that an alarm has moved"),
+    (ScalesNothing, "scales-nothing", Rule::Sized, "is told of no load"),
 ];
 
 impl Mutant {

@@ -2,10 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 
+use pushboat::capacity::policy::CAPACITY;
+use pushboat::capacity::{alarm, temporary};
 use pushboat::hint::Hint;
 use pushboat::hold::HOLD;
-use pushboat::model::{Cluster, Image, Outcome, Rollout, Service, Tags};
+use pushboat::metrics::Metrics;
+use pushboat::model::{Cluster, Image, Outcome, Rollout, RolloutState, Service, ServiceName, Tags};
 use pushboat::others::{self, Origin};
+use pushboat::overview::Bounds;
 use pushboat::task_definition::{BASE, NOTED, TEMPLATE, TaskDefinition, family_and_number};
 use pushboat_local::world::ecs::UpdateService;
 use serde_json::{Map, Value};
@@ -57,8 +61,40 @@ impl Lens {
                 service.tags.remove(HOLD);
             }
         }
+        for service in &mut services {
+            self.count_as_read(service);
+        }
         *self.memory.service.borrow_mut() = services.last().cloned();
         services
+    }
+
+    fn count_as_read(&self, service: &mut Service) {
+        let is_there = service.tags.contains_key(CAPACITY);
+        match self.mutant {
+            Some(Mutant::GoesTooFar) if is_there => {
+                service.tags.insert(CAPACITY.to_owned(), "1-20".to_owned());
+            }
+            Some(Mutant::IgnoresOverrides) => {
+                service.tags.retain(|key, _| !temporary::KEYS.contains(&key.as_str()));
+            }
+            Some(Mutant::StepsWithEachDelivery) => {
+                service.tags.retain(|key, _| !key.starts_with(alarm::BOUND));
+            }
+            Some(Mutant::ScalesInMeanwhile) => {
+                if let Some(primary) = &mut service.primary {
+                    primary.state = RolloutState::Completed;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn metrics_as_read(&self, metrics: Metrics) -> Metrics {
+        if self.is(Mutant::ScalesNothing) { Metrics::default() } else { metrics }
+    }
+
+    pub(super) fn targets_as_read(&self, targets: Vec<(ServiceName, Bounds)>) -> Vec<(ServiceName, Bounds)> {
+        if self.is(Mutant::FightsAutoscaling) { Vec::new() } else { targets }
     }
 
     pub(super) fn cluster_as_read(&self, mut cluster: Cluster) -> Cluster {

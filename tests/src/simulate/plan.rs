@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use pushboat::capacity::temporary::Which;
+
 use super::asks::Ask;
 use super::random::Random;
 
@@ -43,9 +45,17 @@ pub enum Fault {
     Person,
     /// People who ask Pushboat itself.
     Asks,
+    /// Services whose count Pushboat decides, under a load that changes.
+    Load,
+    /// Metrics that come up to five minutes late, or never.
+    LateMetrics,
+    /// An alarm that asks for more tasks while it lasts.
+    Alarms,
+    /// Others with a word on the count: Application Auto Scaling, and people for a time.
+    Scalers,
 }
 
-pub const FAULTS: [Fault; 14] = [
+pub const FAULTS: [Fault; 18] = [
     Fault::Lost,
     Fault::Doubled,
     Fault::Late,
@@ -60,7 +70,19 @@ pub const FAULTS: [Fault; 14] = [
     Fault::Stack,
     Fault::Person,
     Fault::Asks,
+    Fault::Load,
+    Fault::LateMetrics,
+    Fault::Alarms,
+    Fault::Scalers,
 ];
+
+/// Those from here on have chances of their own, so that a seed without them is the run that it always was.
+const OF_LOAD: usize = 14;
+
+/// What the owner of each service has said of its count.
+pub(super) const LEAST: u32 = 1;
+pub(super) const MOST: u32 = 6;
+pub(super) const PER_TASK: u32 = 600;
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,6 +101,10 @@ impl fmt::Display for Fault {
             Fault::Stack => "stack",
             Fault::Person => "person",
             Fault::Asks => "asks",
+            Fault::Load => "load",
+            Fault::LateMetrics => "late-metrics",
+            Fault::Alarms => "alarms",
+            Fault::Scalers => "scalers",
         })
     }
 }
@@ -132,6 +158,20 @@ pub(super) enum Act {
         service: usize,
     },
     Asks(Ask),
+    /// So many visitors as this many tasks are to serve.
+    Visitors {
+        service: usize,
+        tasks: u32,
+    },
+    Alarm {
+        service: usize,
+        rings: bool,
+    },
+    /// Application Auto Scaling takes the count and sets it; `None`: it leaves it.
+    Autoscaling {
+        service: usize,
+        to: Option<u32>,
+    },
     /// A neighbour takes every token of every bucket for so many seconds.
     Neighbour {
         seconds: i64,
@@ -176,7 +216,8 @@ impl Plan {
     pub fn of_seed(seed: u64) -> Plan {
         let mut random = Random::new(seed);
         let everything = random.permille(100);
-        let faults = FAULTS.into_iter().filter(|_| random.permille(500) || everything).collect::<Vec<_>>();
+        let some = FAULTS.into_iter().take(OF_LOAD).filter(|_| random.permille(500) || everything);
+        let mut faults = some.collect::<Vec<_>>();
         let breakers = [Breaker::RollsBack, Breaker::RollsBack, Breaker::RollsBack, Breaker::LeavesInPlace];
         let mut services = Vec::new();
         for name in ["web", "api"].into_iter().take(1 + usize::from(random.permille(250))) {
@@ -200,6 +241,7 @@ impl Plan {
             steps.push(Step { at, act: act(&mut random, &faults, services.len()) });
         }
         let storm_ends = at + random.between(0, 10 * MINUTE);
+        load(seed, storm_ends, &mut faults, &mut steps, services.len());
         Plan { seed, faults, services, steps, storm_ends }
     }
 
@@ -218,6 +260,36 @@ impl Plan {
 
     pub fn steps(&self) -> usize {
         self.steps.len()
+    }
+}
+
+/// Who changes the load, and who has a word on the count, beside everything else.
+fn load(seed: u64, storm_ends: i64, faults: &mut Vec<Fault>, steps: &mut Vec<Step>, services: usize) {
+    let mut random = Random::new(seed ^ 0xca9a_c174);
+    if !random.permille(400) {
+        return;
+    }
+    faults.push(Fault::Load);
+    faults.extend(FAULTS.into_iter().skip(OF_LOAD + 1).filter(|_| random.permille(500)));
+    for _ in 0..random.between(2, 12) {
+        let at = random.between(CALM_BEFORE, storm_ends.max(CALM_BEFORE));
+        let service = usize::try_from(random.below(services as u64)).unwrap_or(0);
+        let count = u32::try_from(random.between(1, 8)).unwrap_or(1);
+        let act = match random.below(10) {
+            0..2 if faults.contains(&Fault::Alarms) => Act::Alarm { service, rings: random.permille(600) },
+            2..4 if faults.contains(&Fault::Scalers) => {
+                let minutes = random.between(1, 15);
+                let which = random.pick(&[Which::Desired, Which::Desired, Which::Min, Which::Max]);
+                let ask =
+                    Ask::Count { service, said: random.permille(800).then_some((which, count, minutes)) };
+                Act::Asks(ask)
+            }
+            4..6 if faults.contains(&Fault::Scalers) => {
+                Act::Autoscaling { service, to: random.permille(400).then_some(count.min(MOST)) }
+            }
+            _ => Act::Visitors { service, tasks: count - 1 },
+        };
+        steps.push(Step { at, act });
     }
 }
 

@@ -13,7 +13,8 @@ use super::watch::{Rule, Writer, digest_of};
 impl Stage {
     pub(super) fn check_rest(&mut self) {
         for index in 0..self.plan.services.len() {
-            let broken: Vec<_> = [self.image_at_rest(index), self.newest_at_rest(index)].into();
+            let broken: Vec<_> =
+                [self.image_at_rest(index), self.newest_at_rest(index), self.size_at_rest(index)].into();
             for (rule, words) in broken.into_iter().flatten() {
                 self.breaks(rule, words);
             }

@@ -8,7 +8,7 @@ use pushboat_local::world::elb::HealthCheck;
 use pushboat_local::world::{Settings, World};
 
 use super::mutants::Mutant;
-use super::plan::{Breaker, MINUTE, Nature, Plan, ServiceShape};
+use super::plan::{Breaker, Fault, LEAST, MINUTE, MOST, Nature, PER_TASK, Plan, ServiceShape};
 use super::stage::{Happening, Stage};
 use super::writers::document;
 use super::{CLUSTER, CONTAINER, REPOSITORY, TAG, uri};
@@ -36,6 +36,9 @@ pub(super) fn stage(plan: Rc<Plan>, mutant: Option<Mutant>, tells: bool) -> Stag
         stage.at(step.at, Happening::Step(number));
     }
     stage.at(MINUTE / 2, Happening::Tick);
+    if plan.has(Fault::Load) {
+        stage.at(MINUTE, Happening::Measure);
+    }
     stage
 }
 
@@ -50,6 +53,11 @@ impl Stage {
         };
         self.register(document(shape.name, &image, 0), &[("pushboat:template", "stack")], "cloudformation");
         self.watch.services[index].wanted = shape.desired;
+        let mut tags = Tags::from([("pushboat:track".to_owned(), format!("{REPOSITORY}:{TAG}"))]);
+        if self.plan.has(Fault::Load) {
+            tags.insert("pushboat:capacity".to_owned(), format!("{LEAST}-{MOST}"));
+            tags.insert("pushboat:load".to_owned(), format!("requests/{PER_TASK}"));
+        }
         let created = self.change(|world| {
             let check =
                 HealthCheck { interval_seconds: 10.0, healthy_threshold: 2, ..HealthCheck::default() };
@@ -74,7 +82,7 @@ impl Stage {
                     container_port: 8080,
                 }],
                 health_check_grace_period_seconds: shape.grace_seconds,
-                tags: Tags::from([("pushboat:track".to_owned(), format!("{REPOSITORY}:{TAG}"))]),
+                tags,
                 created_by: "cloudformation".to_owned(),
                 ..CreateService::default()
             })

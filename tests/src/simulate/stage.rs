@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::instances::Shelf;
 use super::limits::Limits;
+use super::load::Load;
 use super::mutants::Mutant;
 use super::outside::{Outside, TaskEvent};
 use super::plan::{Fault, HOUR, MINUTE, Plan, SECOND};
@@ -40,6 +41,8 @@ pub(super) struct Call {
 pub(super) enum Happening {
     Invoke(Call),
     Tick,
+    /// CloudWatch measures a minute.
+    Measure,
     /// Somebody who waited may go on.
     Wake(u32),
     Task(TaskEvent),
@@ -82,6 +85,7 @@ pub(super) struct Stage {
     pub(super) random: Random,
     pub(super) world: World,
     pub(super) limits: Limits,
+    pub(super) load: Load,
     pub(super) outside: Outside,
     pub(super) watch: Watch,
     /// Milliseconds since the beginning.
@@ -113,6 +117,7 @@ impl Stage {
             random: Random::new(plan.seed ^ 0x00c0_ffee),
             began: world.now(),
             limits: Limits::new(),
+            load: Load::new(plan.seed, plan.services.iter().map(|it| it.name)),
             outside: Outside::default(),
             watch: Watch::new(plan.services.len()),
             now: 0,
@@ -147,7 +152,11 @@ impl Stage {
     }
 
     pub(super) fn clock(&self) -> Timestamp {
-        self.began + SignedDuration::from_millis(self.now)
+        self.clock_at(self.now)
+    }
+
+    pub(super) fn clock_at(&self, millis: i64) -> Timestamp {
+        self.began + SignedDuration::from_millis(millis)
     }
 
     pub(super) fn millis_at(&self, at: Timestamp) -> i64 {
@@ -206,7 +215,7 @@ impl Stage {
                 Effect::StartTask(start) => self.start_task(&start),
                 Effect::StopTask { task_arn } => self.stop_task(&task_arn),
                 Effect::Event(event) => self.route(&event),
-                // There are no alarms in these runs.
+                // Alarms are put by `load`.
                 Effect::Listener(_) | Effect::InvokeFunction { .. } => {}
             }
         }
@@ -238,6 +247,11 @@ impl Stage {
             }
             _ => return,
         };
+        self.deliver(&hint, says);
+    }
+
+    /// On its way to a function, in the manner of EventBridge.
+    pub(super) fn deliver(&mut self, hint: &Hint, says: Option<Digest>) {
         if self.suffers(Fault::Lost) && self.random.permille(300) {
             return self.tell(|_| format!("EventBridge loses: {hint}"));
         }

@@ -94,7 +94,7 @@ fn every_rule_has_its_mutant() {
     use Rule::*;
     for rule in [
         Newest, Quiet, NoReturn, Blame, Revision, Count, Floor, Stack, Surplus, SecondLook, LooksFirst,
-        Reason, GoodNewest, Held, Person, Completes,
+        Reason, GoodNewest, Held, Person, Completes, Bounds, OneScaler, Override, ScaleIn, Once, Sized,
     ] {
         assert!(MUTANTS.iter().any(|it| it.2 == rule), "{}", rule.words());
     }

@@ -39,6 +39,12 @@ pub enum Rule {
     Held,
     Person,
     Completes,
+    Bounds,
+    OneScaler,
+    Override,
+    ScaleIn,
+    Once,
+    Sized,
 }
 
 impl Rule {
@@ -62,6 +68,12 @@ impl Rule {
             Rule::Held => "nothing is released while somebody holds",
             Rule::Person => "what a person deployed stays until a push after that, or until somebody resumes",
             Rule::Completes => "no endless chain of roll-outs in which none completes",
+            Rule::Bounds => "a count is within what its owner allows, or somebody has said",
+            Rule::OneScaler => "a count that Application Auto Scaling decides is left alone",
+            Rule::Override => "what a person has said of the count wins until it ends",
+            Rule::ScaleIn => "a deployment pauses scaling in",
+            Rule::Once => "one transition of an alarm moves once, and once more for each minute",
+            Rule::Sized => "at rest the count is the one that the load asks for",
         }
     }
 }

@@ -51,6 +51,9 @@ pub(super) fn take(stage: &Shared, instances: &mut Instances, act: Act) {
         Act::PersonForces { service } => on.update(service, |request| request.force_new_deployment = true),
         Act::PersonReleases { service } => on.person_releases(service),
         Act::PersonStops { service } => on.person_stops(service),
+        Act::Visitors { service, tasks } => on.visitors(service, tasks),
+        Act::Alarm { service, rings } => on.alarm_turns(service, rings),
+        Act::Autoscaling { service, to } => on.autoscaling(service, to),
     }
 }
 
@@ -143,7 +146,7 @@ impl Stage {
     }
 
     /// Whoever updates a service gets what ECS says of it: a refusal changes nothing.
-    fn update(&mut self, service: usize, with: impl FnOnce(&mut UpdateService)) {
+    pub(super) fn update(&mut self, service: usize, with: impl FnOnce(&mut UpdateService)) {
         let mut request = UpdateService {
             cluster: Some(CLUSTER.to_owned()),
             service: self.plan.services[service].name.to_owned(),
