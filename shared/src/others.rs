@@ -12,6 +12,7 @@
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
+use crate::base::Revisions;
 use crate::model::{Digest, Outcome, Rollout, Service, Tags};
 use crate::policy;
 use crate::release::OVERLAP;
@@ -158,18 +159,20 @@ pub struct Returned {
     pub to: Option<To>,
 }
 
-/// Does this container run again what was rejected, though nobody put it there? That is so in two ways. An invocation
+/// Does this container run again what was rejected, though nobody put it there? That is so in three ways. An invocation
 /// that overlapped has released it: the service was told to run it after the rejection, and so soon that whoever decided
-/// on it may not have seen it. Or the roll-out of what was gone back to was superseded before it had completed, and ECS
-/// has rolled its successor back to what had.
+/// on it may not have seen it. A stack that names the family alone has taken its newest revision, before a sweep had
+/// registered the good document again. Or the roll-out of what was gone back to was superseded before it had completed,
+/// and ECS has rolled its successor back to what had.
 ///
 /// Why it was rejected is no matter: an invocation that overlaps may write its own reason over a person's word.
 pub fn returned(
     service: &Service,
-    own: &TaskDefinition,
+    revisions: &Revisions,
     container: &str,
     history: &[Rollout],
 ) -> Option<Returned> {
+    let own = &revisions.own;
     let of_own = |it: &&Rollout| it.task_definition_arn == own.arn && it.outcome != Outcome::RolledBack;
     let at = history.iter().position(|it| of_own(&it))?;
     let rejected = rejected_at(service, &history[at].ran(container)?)?;
@@ -177,7 +180,8 @@ pub fn returned(
     let told = history[at..].iter().take_while(of_own).last()?;
     let began = told.created_at?.duration_since(rejected);
     let Some(newest) = history[..at].first() else {
-        return (began.is_positive() && began <= OVERLAP).then_some(Returned { to: None });
+        let by_nobody = began <= OVERLAP || (revisions.newer.is_empty() && origin(own) == Origin::Pushboat);
+        return (began.is_positive() && by_nobody).then_some(Returned { to: None });
     };
     let is_other = |it: &&Rollout| it.task_definition_arn != newest.task_definition_arn;
     let mut superseded = history[..at].iter().rev().filter(is_other);

@@ -57,14 +57,15 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             candidates = self.without_diverged(service, &revisions.own, candidates, history);
         }
         let candidates = self.fit_to_run(service, &revisions.own, &template, candidates).await?;
+        let withheld = self.withheld(service, &template, &candidates, &mut history).await?;
         // The template's revision would take along what runs.
-        if candidates.is_empty()
-            && let Some(returned) = self.returned(service, &revisions.own, tracks, &mut history).await?
+        if (candidates.is_empty() || withheld.is_some())
+            && let Some(returned) = self.returned(service, &revisions, tracks, &mut history).await?
             && let Some(looked) = self.go_back_again(service, tracks, &returned).await?
         {
             return Ok(looked);
         }
-        if let Some(keep) = self.withheld(service, &template, &candidates, &mut history).await? {
+        if let Some(keep) = withheld {
             self.kept(service, keep);
             return self.at_rest(service, &revisions, Template::Applied, &mut history).await;
         }
@@ -100,10 +101,11 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     async fn returned(
         &self,
         service: &Service,
-        own: &TaskDefinition,
+        revisions: &Revisions,
         tracks: &[Track],
         history: &mut History,
     ) -> Answer<Option<Returned>> {
+        let own = &revisions.own;
         for track in tracks {
             let Ok((container, _)) = own.container(track.container.as_deref(), &track.repository) else {
                 continue;
@@ -112,7 +114,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 continue;
             }
             let history = history.read(self.cloud, service).await?;
-            if let Some(returned) = others::returned(service, own, container, history) {
+            if let Some(returned) = others::returned(service, revisions, container, history) {
                 return Ok(Some(returned));
             }
         }

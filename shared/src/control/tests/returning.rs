@@ -49,6 +49,36 @@ async fn what_failed_and_is_released_late_does_not_stay() {
     assert_eq!(runs(&cloud), pinned('b'));
 }
 
+#[tokio::test]
+async fn what_a_stack_takes_by_the_family_alone_before_a_sweep_is_left_again() {
+    let (cloud, left) = under_way().await;
+    roll_back(&cloud, None).await.1.unwrap();
+    cloud.pass(150);
+    cloud.update_service(&left);
+    // Something newer is due, but nothing may be released.
+    cloud.push("main", &digest('e'));
+    set(&cloud, crate::hold::HOLD, "forever: a sale");
+    let decisions = sweep(&cloud).await;
+    assert!(actions(&decisions).contains(&Action::RolledBack), "{decisions:?}");
+    cloud.ends(false);
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('b'));
+}
+
+#[tokio::test]
+async fn what_somebody_puts_back_although_a_newer_revision_is_there_stays() {
+    let (cloud, left) = under_way().await;
+    roll_back(&cloud, None).await.1.unwrap();
+    cloud.ends(false);
+    cloud.pass(150);
+    sweep(&cloud).await;
+    cloud.pass(300);
+    cloud.update_service(&left);
+    cloud.ends(true);
+    rests(&cloud).await;
+    assert_eq!(cloud.own().arn, left, "the sweep had registered the good document again");
+}
+
 /// Its deployment began before it was rejected, however often somebody starts the tasks anew.
 #[tokio::test]
 async fn what_failed_in_place_and_is_forced_stays_where_it_is() {
