@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use pushboat::capacity::{
     Bounds, FAST_SECONDS, Memory, Policy, Signal, Situation, Target, TargetLoad, decide_with,
 };
-use pushboat::forecast::{DAY_MINUTES, History, Style};
+use pushboat::forecast::{self, COARSE_MINUTES, DAY_MINUTES, History, Style};
 use pushboat::model::Tags;
 
 use crate::service::{FULL, MAX_TASKS, STEP_SECONDS, STEPS_PER_MINUTE, Scaler, Setting, View};
@@ -31,6 +31,8 @@ pub struct Ours {
     /// In tasks: 1 is the most that a task carries well.
     minutes: Vec<f32>,
     steps: Vec<f32>,
+    /// Up to here the minutes are as a function sees them that has just begun.
+    coarse_until: usize,
     memory: Memory,
 }
 
@@ -45,6 +47,7 @@ impl Ours {
             fast,
             minutes: Vec::new(),
             steps: Vec::new(),
+            coarse_until: 0,
             memory: Memory::default(),
         }
     }
@@ -67,6 +70,18 @@ impl Ours {
             self.minutes.push(steps.iter().sum::<f32>() / STEPS_PER_MINUTE as f32);
         }
     }
+
+    /// What is old is known by longer periods only.
+    fn forget_minutes(&mut self, first_minute: i64, last_minute: i64) {
+        let period = COARSE_MINUTES as usize;
+        let until = usize::try_from(forecast::fine_from(last_minute) - first_minute).unwrap_or(0);
+        while self.coarse_until + period <= until {
+            let minutes = &mut self.minutes[self.coarse_until..self.coarse_until + period];
+            let mean = minutes.iter().sum::<f32>() / period as f32;
+            minutes.fill(mean);
+            self.coarse_until += period;
+        }
+    }
 }
 
 impl Scaler for Ours {
@@ -78,6 +93,7 @@ impl Scaler for Ours {
             return view.desired;
         }
         let last_minute = view.first_minute + self.minutes.len() as i64 - 1;
+        self.forget_minutes(view.first_minute, last_minute);
         let from =
             ((last_minute.div_euclid(DAY_MINUTES) - HISTORY_DAYS + 1) * DAY_MINUTES).max(view.first_minute);
         let loads = &self.minutes[(from - view.first_minute) as usize..];

@@ -61,7 +61,8 @@ async fn metrics_are_read_once_and_topped_up_and_the_number_of_tasks_is_right() 
     for (service, is_fast) in [("web", false), ("fast", true)] {
         let service = aws.service(&name(service)).await.unwrap().unwrap();
         asked(&stand, "");
-        for calls in [2, 1 + usize::from(is_fast)] {
+        // What is old, what is new, and whether it is measured within the minute, which is asked again where it is.
+        for calls in [3, 1 + usize::from(is_fast)] {
             let metrics = aws.metrics(&service, &[Signal::Cpu], 14).await.unwrap();
             assert_eq!(metrics.end - metrics.first, 14 * 1440);
             let (first, load) = metrics.load(CPU);
@@ -74,6 +75,31 @@ async fn metrics_are_read_once_and_topped_up_and_the_number_of_tasks_is_right() 
             assert_eq!(asked.len(), calls, "{asked:?}");
         }
     }
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_old_is_read_by_longer_periods_and_means_the_same() {
+    let stand = Stand::start().await;
+    create(&stand, "pushboat", &[("web", &[("pushboat:capacity", "2-10")])]);
+    let minute = Timestamp::now().as_second().div_euclid(60);
+    let old = (minute - 10 * 1440).div_euclid(5) * 5;
+    for at in (old..old + 10).chain([minute - 2]) {
+        measured(&stand, "web", at * 60, 60);
+    }
+    let aws = stand.aws();
+    let service = aws.service(&name("web")).await.unwrap().unwrap();
+    asked(&stand, "");
+    let metrics = aws.metrics(&service, &[Signal::Cpu], 14).await.unwrap();
+    let asked = asked(&stand, "GetMetricData");
+    let periods = asked.iter().map(|call| call["MetricDataQueries"][0]["MetricStat"]["Period"].as_i64());
+    assert_eq!(periods.collect::<Vec<_>>(), [Some(300), Some(60), Some(20)], "{asked:?}");
+    let (first, load) = metrics.load(CPU);
+    assert_eq!(first, old, "nothing is known before");
+    let loads = |from: i64, to: i64| load[(from - first) as usize..(to - first) as usize].to_vec();
+    assert_eq!(loads(old, old + 10), [4.0; 10]);
+    assert!(loads(old + 10, minute - 2).iter().all(|load| load.is_nan()), "nor between");
+    assert_eq!(loads(minute - 2, minute - 1), [4.0]);
     stand.stop().await;
 }
 

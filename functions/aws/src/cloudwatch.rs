@@ -12,6 +12,7 @@ use pushboat::Timestamp;
 use pushboat::capacity::load::Points;
 use pushboat::capacity::{FAST_SECONDS, Signal};
 use pushboat::cloud::Answer;
+use pushboat::forecast::{self, COARSE_MINUTES};
 use pushboat::metrics::{FAST_PERIOD, Fast, Metrics};
 use pushboat::model::{Alarm, AlarmState, Service, Subject, Tags};
 
@@ -43,6 +44,11 @@ impl Measured {
     fn series(&self) -> Series {
         let last = self.dimensions.last().map_or("", |(_, value)| value);
         format!("{} {} {last}", self.name, self.stat)
+    }
+
+    /// Over a longer period it is the more.
+    fn adds_up(&self) -> bool {
+        matches!(self.stat, "Sum" | "SampleCount")
     }
 
     fn query(&self, id: String, period: i32) -> MetricDataQuery {
@@ -78,8 +84,10 @@ impl Aws {
         let first = end - days * DAY_MINUTES;
         let measured = self.measured(service, signals).await?;
         let series: Vec<Series> = measured.iter().map(Measured::series).collect();
-        let known = self.histories.take(&service.name, &series, first);
-        let mut history = known.unwrap_or_else(|| History::new(first, &series));
+        let mut history = match self.histories.take(&service.name, &series, first) {
+            Some(known) => known,
+            None => self.read_old(&subject, &measured, History::new(first, &series), end).await?,
+        };
         let read = self.read(&subject, &measured, history.end(), end).await?;
         history.extend(end, &read);
         let mut metrics = metrics(&history, &measured, first, end);
@@ -178,6 +186,36 @@ impl Aws {
         // Where nothing is measured at all, nothing is known.
         history.fast_at = is_measured.then_some((is_fast, minute));
         Ok(if is_fast { fast } else { Vec::new() })
+    }
+
+    /// What is old, by longer periods: one answer has room for so many points only.
+    async fn read_old(
+        &self,
+        subject: &str,
+        measured: &[Measured],
+        mut history: History,
+        end: i64,
+    ) -> Answer<History> {
+        let fine_from = forecast::fine_from(end);
+        // CloudWatch's own periods begin where time divides by them.
+        let first = (history.end() + COARSE_MINUTES - 1).div_euclid(COARSE_MINUTES) * COARSE_MINUTES;
+        if first >= fine_from {
+            return Ok(history);
+        }
+        let period = MINUTE * COARSE_MINUTES as i32;
+        let mut read = self.read_periods(subject, measured, first * 60, fine_from * 60, period).await?;
+        for it in measured {
+            // A sum is of all its minutes.
+            let share = if it.adds_up() { COARSE_MINUTES as f64 } else { 1.0 };
+            let Some(points) = read.get_mut(&it.series()) else { continue };
+            let spread = points.iter().flat_map(|(at, value)| {
+                let first = at.div_euclid(60);
+                (first..first + COARSE_MINUTES).map(move |minute| (minute, value / share))
+            });
+            *points = spread.collect();
+        }
+        history.extend(fine_from, &read);
+        Ok(history)
     }
 
     /// By minute, from `first` up to the one before `end`.

@@ -51,6 +51,9 @@ pub const LEARNING_DAYS: i64 = 3;
 /// From so many errors on there is a forecast; before that the plain rule has to do.
 pub const ERRORS_NEEDED: usize = 180;
 pub const DAY_MINUTES: i64 = 1440;
+/// What is older than [`fine_from`] may be known by so many minutes at once: it shows the shape of a week, in means of
+/// five minutes.
+pub const COARSE_MINUTES: i64 = 5;
 
 #[derive(Debug, Clone)]
 pub struct Forecast {
@@ -179,6 +182,11 @@ impl Forecast {
 /// Always a midnight, so that it does not matter when somebody began to keep a forecast.
 fn learns_from(minute: i64) -> i64 {
     (minute.div_euclid(DAY_MINUTES) - LEARNING_DAYS) * DAY_MINUTES
+}
+
+/// From here on each minute counts for a forecast in this minute: the days it learns from, and the one before.
+pub fn fine_from(minute: i64) -> i64 {
+    learns_from(minute) - DAY_MINUTES
 }
 
 #[cfg(test)]
