@@ -8,6 +8,7 @@ mod keeping;
 mod moving_on;
 mod people;
 mod people_runs;
+mod rehearsing;
 mod restoring;
 mod returning;
 mod runs;
