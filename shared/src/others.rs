@@ -9,6 +9,8 @@
 //! | the template's, or another stack's | the tracked image comes back with the next look |
 //! | an older one of Pushboat's that ran before | somebody went back: what he left is rejected |
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
@@ -17,7 +19,9 @@ use crate::model::{Digest, Outcome, Rollout, Service, Tags};
 use crate::policy;
 use crate::release::OVERLAP;
 use crate::rollback::To;
-use crate::task_definition::{BASE, PUT_BACK, TEMPLATE, TaskDefinition, family_and_number, revision_name};
+use crate::task_definition::{
+    ASKED, BASE, PUT_BACK, TEMPLATE, TaskDefinition, family_and_number, revision_name,
+};
 
 /// On a service: divergence by this revision (`family:revision`) has been ended by somebody.
 pub const RESUME: &str = "pushboat:resume";
@@ -50,20 +54,44 @@ pub fn origin(definition: &TaskDefinition) -> Origin {
 
 /// Somebody deployed a revision that is not of Pushboat, and nothing newer has been pushed since.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}: {revision} was deployed{} past Pushboat, and stays until the next push or until somebody resumes", "diverged", by.as_ref().map(|by| format!(" (registered by {by})")).unwrap_or_default())]
+#[error("diverged: {revision} was deployed{how}, and stays until the next push or until somebody resumes")]
 pub struct Diverged {
     /// `family:revision`
     pub revision: String,
-    pub by: Option<String>,
+    pub how: How,
+}
+
+/// How a service came to what it is not to leave by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// Somebody went past Pushboat.
+    Past { registered_by: Option<String> },
+    /// Somebody asked Pushboat for it.
+    Asked { by: String },
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            How::Past { registered_by: Some(by) } => write!(f, " (registered by {by}) past Pushboat"),
+            How::Past { registered_by: None } => f.write_str(" past Pushboat"),
+            How::Asked { by } => write!(f, " as {by} has asked for"),
+        }
+    }
 }
 
 /// What the service and its definition alone tell.
 pub fn may_have_diverged(service: &Service, own: &TaskDefinition) -> Option<Diverged> {
     let resumed = service.tags.get(RESUME).is_some_and(|resumed| resumed == own.name());
-    if origin(own) != Origin::Person || resumed {
-        return None;
-    }
-    Some(Diverged { revision: own.name().to_owned(), by: own.registered_by().map(str::to_owned) })
+    let how = match own.tags.get(ASKED) {
+        _ if resumed => return None,
+        Some(by) => How::Asked { by: by.clone() },
+        None if origin(own) == Origin::Person => {
+            How::Past { registered_by: own.registered_by().map(str::to_owned) }
+        }
+        None => return None,
+    };
+    Some(Diverged { revision: own.name().to_owned(), how })
 }
 
 /// With the push of the image that would be released. An image that was pushed after the person deployed is due.

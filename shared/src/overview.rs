@@ -12,7 +12,7 @@ use crate::capacity::temporary::Overrides;
 use crate::cloud::{Answer, CloudError};
 use crate::hold::{self, Hold, Standing};
 use crate::model::{Digest, RolloutState, Service, ServiceStatus, Tags, TargetHealth};
-use crate::others;
+use crate::others::{self, How};
 use crate::overlap::{self, NotAnOverlap, Overlap};
 use crate::policy::{self, Track};
 use crate::release;
@@ -112,6 +112,8 @@ pub struct DivergedView {
     pub revision: String,
     pub registered_by: Option<String>,
     pub registered_at: Option<Timestamp>,
+    /// Who has asked Pushboat for it; `null`: somebody went past Pushboat.
+    pub asked_by: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -212,8 +214,13 @@ fn not_readable<T>(error: &NotAnOverlap, trouble: &mut Vec<String>) -> Option<T>
 }
 
 fn diverged(service: &Service, definition: &TaskDefinition) -> Option<DivergedView> {
-    let others::Diverged { revision, by } = others::may_have_diverged(service, definition)?;
-    Some(DivergedView { revision, registered_by: by, registered_at: definition.registered_at() })
+    let others::Diverged { revision, how } = others::may_have_diverged(service, definition)?;
+    let asked_by = match how {
+        How::Asked { by } => Some(by),
+        How::Past { .. } => None,
+    };
+    let registered_by = definition.registered_by().map(str::to_owned);
+    Some(DivergedView { revision, registered_by, registered_at: definition.registered_at(), asked_by })
 }
 
 fn hold(tags: &Tags, now: Option<Timestamp>) -> Option<HoldView> {

@@ -40,8 +40,18 @@ pub struct Candidate {
     pub pushed_at: Option<Timestamp>,
     /// The image has its own tag in the registry already, so that it stays while it is in use.
     pub is_kept: bool,
+    pub cause: Cause,
+}
+
+/// Why an image is to be released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// What is followed means it now.
+    Moved,
     /// It ran before the stack sent an older revision again.
-    pub is_back: bool,
+    Returns,
+    /// Somebody wants it, whatever is followed.
+    Asked { by: String },
 }
 
 impl Candidate {
@@ -155,7 +165,7 @@ pub fn candidate(
         replaces: current.to_string(),
         pushed_at: image.pushed_at,
         is_kept: image.tags.iter().any(|tag| policy::is_deployed_tag(tag)),
-        is_back: false,
+        cause: Cause::Moved,
     })
 }
 
@@ -209,7 +219,7 @@ pub fn live_before(
         // It returns because a stack left it, which is nobody's push.
         pushed_at: None,
         is_kept: true,
-        is_back: true,
+        cause: Cause::Returns,
     })
 }
 

@@ -21,6 +21,9 @@ pub const NOTED: &str = "pushboat:rejected";
 /// Somebody has asked Pushboat to go back to this revision: when, and who.
 pub const PUT_BACK: &str = "pushboat:put-back";
 
+/// Somebody has asked for the images of this revision, whatever is followed: who.
+pub const ASKED: &str = "pushboat:asked-by";
+
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses.
 pub const RESPONSE_ONLY: [&str; 9] = [
     "taskDefinitionArn",
@@ -126,6 +129,12 @@ impl TaskDefinition {
         let seconds = self.document.get("registeredAt").and_then(Value::as_f64)?;
         let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
         Timestamp::from_duration(since).ok()
+    }
+
+    /// Does a container name its image by this digest?
+    pub fn names(&self, digest: &Digest) -> bool {
+        let images = self.containers().unwrap_or_default();
+        images.iter().any(|(_, image)| ImageName::parse(image).digest.as_ref() == Some(digest))
     }
 
     pub fn is_of_template(&self) -> bool {

@@ -7,13 +7,15 @@
 //! | `route` | the table of method and path, and the way of one request |
 //! | `services` | `GET /services` |
 //! | `asks` | every call that changes something |
-//! | `body` | the body as JSON |
+//! | `bodies`, `body` | what a body says, and that it is JSON |
+//! | `plan` | what would be done, and what Pushboat would do now |
 //! | `response` | what goes back, and as what |
 //! | `problem` | errors as problem documents (RFC 9457) |
 //!
 //! Nothing a caller can send ends in a 500. No header and no body reaches the log.
 
 mod asks;
+mod bodies;
 mod body;
 mod problem;
 mod request;

@@ -38,6 +38,8 @@ pub(crate) enum Problem {
     NoService(ServiceName),
     #[error("{0}")]
     Refused(String),
+    #[error("{service} is not where 'from' says: {there}; look again, and ask again")]
+    Moved { service: ServiceName, there: String },
     #[error(transparent)]
     Cloud(#[from] CloudError),
     #[error("AWS did not answer in time")]
@@ -52,7 +54,7 @@ impl Problem {
             Problem::Nameless(_) => 403,
             Problem::NotFound { .. } | Problem::NoCluster(_) | Problem::NoService(_) => 404,
             Problem::MethodNotAllowed { .. } => 405,
-            Problem::Refused(_) => 409,
+            Problem::Refused(_) | Problem::Moved { .. } => 409,
             Problem::TooLong { .. } => 413,
             Problem::NotJson => 415,
             Problem::Cloud(error) if !error.retry_helps() => 502,
@@ -74,6 +76,7 @@ impl Problem {
             Problem::NoCluster(_) => ("no-such-cluster", "No such cluster"),
             Problem::NoService(_) => ("no-such-service", "No such service"),
             Problem::Refused(_) => ("refused", "Not possible as things are"),
+            Problem::Moved { .. } => ("moved", "Changed in the meantime"),
             Problem::Cloud(error) => match error.trouble {
                 Trouble::Throttled => ("aws-throttled", "AWS asks for fewer requests"),
                 Trouble::Unavailable => ("aws-unavailable", "AWS is not available"),

@@ -100,7 +100,7 @@ fn a_candidate_goes_before_what_runs() {
         replaces: pinned('a'),
         pushed_at: None,
         is_kept: true,
-        is_back: false,
+        cause: crate::release::Cause::Moved,
     };
     let runs = [pair("app", pinned('a'))];
     let image = |document: &Map<String, Value>| document["containerDefinitions"][1]["image"].clone();

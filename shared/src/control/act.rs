@@ -13,9 +13,11 @@ use crate::model::{Service, Tags, TargetHealth};
 use crate::pace::Kind;
 use crate::policy;
 use crate::preflight;
-use crate::release::{Keep, Rejection};
+use crate::release::{Cause, Keep, Rejection};
 use crate::rollback;
-use crate::task_definition::{BASE, NOTED, TaskDefinition, family_and_number, released_as, revision_name};
+use crate::task_definition::{
+    ASKED, BASE, NOTED, TaskDefinition, family_and_number, released_as, revision_name,
+};
 
 /// A service may have 50 tags in all; from this many rejections on, those that are void make room.
 pub(super) const REJECTIONS: usize = 20;
@@ -79,6 +81,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if self.may(Kind::Update).await == May::Later {
             return Ok(Looked::Waits);
         }
+        self.mark_as_asked_for(&revision, candidates).await?;
         self.cloud.release(&service.name, &revision).await?;
         self.went_well();
         // What the load balancer says is for the reader of the log; a release does not fail for want of it.
@@ -93,6 +96,16 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         decision.base = Some(base.name().to_owned());
         (self.log)(decision);
         Ok(Looked::Released { what })
+    }
+
+    /// First, so that no look in between takes it for a release that is out of date.
+    async fn mark_as_asked_for(&self, revision_arn: &str, candidates: &[Found<'_>]) -> Answer<()> {
+        let mut by = candidates.iter().filter_map(|(_, candidate)| match &candidate.cause {
+            Cause::Asked { by } => Some(by),
+            _ => None,
+        });
+        let Some(by) = by.next() else { return Ok(()) };
+        self.cloud.tag(revision_arn, &Tags::from([(ASKED.to_owned(), policy::tag_value(by))])).await
     }
 
     /// An image in use must not expire when its tag moves on. A registry that refuses is no reason not to deploy.
@@ -319,20 +332,21 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 fn reasons(revisions: &Revisions, base: &TaskDefinition, candidates: &[Found<'_>]) -> (Vec<String>, String) {
     let own = revisions.own.name();
     let (mut reasons, mut what) = (Vec::new(), Vec::new());
-    if !candidates.is_empty() {
-        let (back, new): (Vec<_>, Vec<_>) = candidates.iter().map(|it| &it.1).partition(|it| it.is_back);
-        for (these, why) in
-            [(new, "means another image now"), (back, "ran before the stack's update and returns")]
-        {
-            let tagged: Vec<_> = these.iter().map(|candidate| candidate.tagged.as_str()).collect();
-            let named: Vec<_> = these.iter().map(|candidate| candidate.named()).collect();
-            let from: Vec<_> = these.iter().map(|candidate| candidate.replaces.as_str()).collect();
-            if !these.is_empty() {
-                let (tagged, from) = (tagged.join(" and "), from.join(" and "));
-                reasons.push(format!("{} {why}; the service ran {from}", named.join(" and ")));
-                what.push(tagged);
-            }
-        }
+    let mut causes: Vec<&Cause> = candidates.iter().map(|(_, candidate)| &candidate.cause).collect();
+    causes.dedup();
+    for cause in causes {
+        let these: Vec<_> = candidates.iter().map(|it| &it.1).filter(|it| it.cause == *cause).collect();
+        let tagged: Vec<_> = these.iter().map(|candidate| candidate.tagged.as_str()).collect();
+        let named: Vec<_> = these.iter().map(|candidate| candidate.named()).collect();
+        let from: Vec<_> = these.iter().map(|candidate| candidate.replaces.as_str()).collect();
+        let why = match cause {
+            Cause::Moved => "means another image now".to_owned(),
+            Cause::Returns => "ran before the stack's update and returns".to_owned(),
+            Cause::Asked { by } => format!("was asked for by {by}"),
+        };
+        let (tagged, from) = (tagged.join(" and "), from.join(" and "));
+        reasons.push(format!("{} {why}; the service ran {from}", named.join(" and ")));
+        what.push(tagged);
     }
     if base.arn != revisions.own.arn {
         let name = base.name();

@@ -18,7 +18,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let Track { repository, rule, .. } = track;
         if let Rule::Tag(tag) = rule {
             let image = self.image(repository, tag).await?;
-            return Ok(by_name(image, repository, tag));
+            return Ok(by_name(image, format!("{repository}:{tag}"), tag));
         }
         let asking = self.shared.locks.lock(&format!("list {repository}")).await;
         let listing = self.shared.known.listing(self.cloud, repository).await?;
@@ -55,7 +55,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         Ok(fit)
     }
 
-    async fn preflight(
+    /// Why this candidate cannot run in a revision that asks for so much.
+    pub(super) async fn preflight(
         &self,
         service: &Service,
         track: &Track,
@@ -106,8 +107,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     }
 }
 
-fn by_name(image: Option<Image>, repository: &str, tag: &str) -> Result<Choice, Keep> {
-    let tagged = format!("{repository}:{tag}");
+/// `tagged` is how people name it.
+pub(super) fn by_name(image: Option<Image>, tagged: String, tag: &str) -> Result<Choice, Keep> {
     let Some(image) = image else { return Err(Keep::NoImage(tagged)) };
     let what = match &image.kind {
         ImageKind::Image => return Ok(Choice { image, tag: tag.to_owned(), how: How::ByName }),

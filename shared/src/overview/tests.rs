@@ -138,6 +138,7 @@ fn what_people_did_is_shown() {
         "revision": "game:7",
         "registered_by": "arn:aws:iam::1:user/ann",
         "registered_at": "2026-11-21T08:00:00.5Z",
+        "asked_by": null,
     });
     assert_eq!(found["diverged"], expected);
     assert_eq!(found["hold"], json!({"until": "2026-11-21T09:00:00Z", "by": "ann", "reason": "big sale"}));

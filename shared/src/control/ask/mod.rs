@@ -4,6 +4,7 @@
 //! Everything that is done or refused is one line of the decision log, with the name of who asked.
 
 mod count;
+pub mod deploy;
 mod divergence;
 mod hold;
 mod pause;
@@ -11,6 +12,7 @@ mod rejection;
 mod rollback;
 
 pub use count::{end_overrides, override_count};
+pub use deploy::deploy;
 pub use divergence::resume;
 pub use hold::{hold, hold_cluster, unhold, unhold_cluster};
 pub use pause::continue_deployment;

@@ -2,6 +2,7 @@
 
 mod choosing;
 mod crowd;
+mod deploying;
 mod diagnosing;
 mod fake;
 mod keeping;

@@ -1,0 +1,292 @@
+//! What the body of each call says, read as the ask it is.
+
+use pushboat::Timestamp;
+use pushboat::capacity::temporary::{self, Which};
+use pushboat::hold::{self, Length, Wanted};
+use pushboat::model::Digest;
+use pushboat::rollback::To;
+use serde::Deserialize;
+
+use crate::asks::{Ask, Asked, Call};
+use crate::body::{self, bad};
+use crate::problem::Problem;
+use crate::request::{Request, parameters};
+
+/// What the caller believes to be there, and replaces: a revision, a digest, or a count.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum From {
+    Count(u32),
+    Release(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NothingBody {
+    #[serde(default)]
+    dry_run: bool,
+    from: Option<From>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RollbackBody {
+    to: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    from: Option<From>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody {
+    digest: String,
+    #[serde(default)]
+    dry_run: bool,
+    from: Option<From>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContinueBody {
+    hook: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    from: Option<From>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldBody {
+    reason: String,
+    r#for: Option<String>,
+    until: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    from: Option<From>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScaleBody {
+    desired: Option<u32>,
+    min: Option<u32>,
+    max: Option<u32>,
+    r#for: Option<String>,
+    until: Option<String>,
+    reason: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    from: Option<From>,
+}
+
+pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Problem> {
+    if parameters(&request.query).next().is_some() {
+        return Err(Problem::BadQuery("this call has no query parameters".to_owned()));
+    }
+    let asked = match call {
+        Call::Rollback => {
+            let RollbackBody { to, dry_run, from } = body::read(request)?;
+            let to = to.map(|to| to.parse()).transpose();
+            let ask = Ask::Rollback(to.map_err(|error| bad(format!("to: {error}")))?);
+            Asked { ask, dry_run, from }
+        }
+        Call::Release => {
+            let ReleaseBody { digest, dry_run, from } = body::read(request)?;
+            let digest = digest.parse::<Digest>();
+            let ask = Ask::Release(digest.map_err(|_| bad("digest: a digest is sha256:<64 hex>"))?);
+            Asked { ask, dry_run, from }
+        }
+        Call::Continue => {
+            let ContinueBody { hook, dry_run, from } = body::read(request)?;
+            Asked { ask: Ask::Continue(hook), dry_run, from }
+        }
+        Call::Hold | Call::HoldCluster => {
+            let HoldBody { reason, r#for, until, dry_run, from } = body::read(request)?;
+            let wanted = Wanted { length: length(r#for, until)?, by: by.to_owned(), reason };
+            let ask = if call == Call::Hold { Ask::Hold(wanted) } else { Ask::HoldCluster(wanted) };
+            Asked { ask, dry_run, from }
+        }
+        Call::Scale => {
+            let ScaleBody { desired, min, max, r#for, until, reason, dry_run, from } = body::read(request)?;
+            let (which, count) = one_of(desired, min, max)?;
+            let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+            let length = length(r#for, until)?;
+            let wanted = temporary::Wanted { which, count, length, by: by.to_owned(), reason };
+            wanted.check().map_err(|error| bad(error.to_string()))?;
+            Asked { ask: Ask::Scale(wanted), dry_run, from }
+        }
+        Call::Resume => nothing(request, Ask::Resume)?,
+        Call::Unhold => nothing(request, Ask::Unhold)?,
+        Call::UnholdCluster => nothing(request, Ask::UnholdCluster)?,
+        Call::Unscale => nothing(request, Ask::Unscale)?,
+    };
+    let is_of_cluster = matches!(call, Call::HoldCluster | Call::UnholdCluster);
+    if asked.from.is_some() && is_of_cluster {
+        return Err(bad("from: a cluster runs no one thing"));
+    }
+    Ok(asked)
+}
+
+fn nothing(request: &Request, ask: Ask) -> Result<Asked, Problem> {
+    let NothingBody { dry_run, from } = body::read(request)?;
+    Ok(Asked { ask, dry_run, from })
+}
+
+fn one_of(desired: Option<u32>, min: Option<u32>, max: Option<u32>) -> Result<(Which, u32), Problem> {
+    match (desired, min, max) {
+        (Some(count), None, None) => Ok((Which::Desired, count)),
+        (None, Some(count), None) => Ok((Which::Min, count)),
+        (None, None, Some(count)) => Ok((Which::Max, count)),
+        _ => Err(bad("one of desired, min and max")),
+    }
+}
+
+fn length(r#for: Option<String>, until: Option<String>) -> Result<Length, Problem> {
+    Ok(match (r#for, until) {
+        (None, None) => Length::UntilLifted,
+        (Some(text), None) => Length::For(
+            hold::lasting(&text).ok_or_else(|| bad("for: how long, such as 30m, 2h, 1h 30m or 7d"))?,
+        ),
+        (None, Some(text)) => {
+            let until = text.parse::<Timestamp>();
+            Length::Until(until.map_err(|_| bad("until: a time such as 2026-11-21T18:00:00Z"))?)
+        }
+        (Some(_), Some(_)) => return Err(bad("for or until, not both")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_whole(call: Call, query: &str, body: &str) -> Result<Asked, (u16, String)> {
+        let payload = json!({
+            "rawPath": "/",
+            "rawQueryString": query,
+            "headers": {"content-type": "application/json"},
+            "requestContext": {"http": {"method": "POST"}},
+            "body": body,
+        });
+        let read = read(call, &Request::read(&payload).unwrap(), "ann");
+        read.map_err(|problem| (problem.status(), problem.to_string()))
+    }
+
+    fn asked(call: Call, query: &str, body: &str) -> Result<Ask, (u16, String)> {
+        read_whole(call, query, body).map(|it| it.ask)
+    }
+
+    #[test]
+    fn each_call_is_read_as_what_it_asks_for() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let digest_of = || digest.parse().unwrap();
+        let wanted = |length| Wanted { length, by: "ann".into(), reason: "sale".into() };
+        let for_two_hours = wanted(Length::For(hold::lasting("2h").unwrap()));
+        let until = wanted(Length::Until("2026-11-21T18:00:00Z".parse().unwrap()));
+        for (call, body, expected) in [
+            (Call::Rollback, String::new(), Ask::Rollback(None)),
+            (Call::Rollback, r#"{"to": null}"#.into(), Ask::Rollback(None)),
+            (
+                Call::Rollback,
+                r#"{"to": "game:7"}"#.into(),
+                Ask::Rollback(Some(To::Revision("game:7".into()))),
+            ),
+            (
+                Call::Rollback,
+                json!({ "to": digest }).to_string(),
+                Ask::Rollback(Some(To::Digest(digest_of()))),
+            ),
+            (Call::Release, json!({ "digest": digest }).to_string(), Ask::Release(digest_of())),
+            (Call::Resume, "{}".into(), Ask::Resume),
+            (Call::Continue, String::new(), Ask::Continue(None)),
+            (Call::Continue, r#"{"hook": "h"}"#.into(), Ask::Continue(Some("h".into()))),
+            (Call::Hold, r#"{"reason": "sale"}"#.into(), Ask::Hold(wanted(Length::UntilLifted))),
+            (Call::Hold, r#"{"reason": "sale", "for": "2h"}"#.into(), Ask::Hold(for_two_hours)),
+            (
+                Call::HoldCluster,
+                r#"{"until": "2026-11-21T19:00:00+01:00", "reason": "sale"}"#.into(),
+                Ask::HoldCluster(until),
+            ),
+            (Call::Unhold, String::new(), Ask::Unhold),
+            (Call::Unscale, String::new(), Ask::Unscale),
+            (
+                Call::Scale,
+                r#"{"min": 4, "for": "2h", "reason": "sale"}"#.into(),
+                Ask::Scale(temporary::Wanted {
+                    which: Which::Min,
+                    count: 4,
+                    length: Length::For(hold::lasting("2h").unwrap()),
+                    by: "ann".into(),
+                    reason: "sale".into(),
+                }),
+            ),
+            (Call::UnholdCluster, String::new(), Ask::UnholdCluster),
+        ] {
+            assert_eq!(asked(call, "X-Amz-Signature=0", &body), Ok(expected), "{call:?} {body}");
+        }
+    }
+
+    #[test]
+    fn each_call_may_be_tried_and_may_say_what_it_replaces() {
+        for (call, members) in [
+            (Call::Rollback, json!({})),
+            (Call::Release, json!({"digest": format!("sha256:{}", "ab".repeat(32))})),
+            (Call::Resume, json!({})),
+            (Call::Continue, json!({})),
+            (Call::Hold, json!({"reason": "sale"})),
+            (Call::Unhold, json!({})),
+            (Call::Scale, json!({"min": 2, "for": "1h"})),
+            (Call::Unscale, json!({})),
+        ] {
+            let plain = read_whole(call, "", &members.to_string()).unwrap();
+            assert_eq!((plain.dry_run, &plain.from), (false, &None), "{call:?}");
+            let mut body = members.clone();
+            body["dry_run"] = json!(true);
+            for (from, expected) in
+                [(json!("game:7"), From::Release("game:7".into())), (json!(4), From::Count(4))]
+            {
+                body["from"] = from;
+                let tried = read_whole(call, "", &body.to_string()).unwrap();
+                assert_eq!((tried.dry_run, tried.from), (true, Some(expected)), "{call:?}");
+                assert_eq!(tried.ask, plain.ask, "{call:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_understands_is_never_guessed() {
+        for (call, query, body, says) in [
+            (Call::Rollback, "dry_run=true", "", "no query parameters"),
+            (Call::Rollback, "", r#"{"dry_run": 1}"#, "invalid type"),
+            (Call::Rollback, "", r#"{"from": -1}"#, "did not match any variant"),
+            (Call::HoldCluster, "", r#"{"reason": "x", "from": 2}"#, "from: a cluster"),
+            (Call::Rollback, "", r#"{"to": 7}"#, "invalid type"),
+            (Call::Rollback, "", r#"{"to": "v1"}"#, "to: a release is named by"),
+            (Call::Release, "", "", "missing field `digest`"),
+            (Call::Release, "", r#"{"digest": "sha256:ab"}"#, "sha256:<64 hex>"),
+            (Call::Resume, "", r#"{"to": "game:7"}"#, "unknown field `to`"),
+            (Call::Continue, "", r#"{"hook": "a", "hook": "b"}"#, "duplicate field"),
+            (Call::Hold, "", "", "missing field `reason`"),
+            (Call::Hold, "", r#"{"reason": "x", "for": "a while"}"#, "for: how long"),
+            (Call::Hold, "", r#"{"reason": "x", "for": 7200}"#, "invalid type"),
+            (Call::Hold, "", r#"{"reason": "x", "until": "tomorrow"}"#, "until: a time"),
+            (Call::Hold, "", r#"{"reason": "x", "for": "1h", "until": "2026-11-21T18:00:00Z"}"#, "not both"),
+            (Call::Unhold, "", r#"{"reason": "x"}"#, "unknown field"),
+            (Call::Scale, "", "", "one of desired, min and max"),
+            (Call::Scale, "", r#"{"min": 2, "max": 4, "for": "1h"}"#, "one of desired, min and max"),
+            (Call::Scale, "", r#"{"desired": -1, "for": "1h"}"#, "invalid value"),
+            (Call::Scale, "", r#"{"desired": 2.5, "for": "1h"}"#, "invalid type"),
+            (Call::Scale, "", r#"{"desired": 2, "for": "soon"}"#, "for: how long"),
+            (Call::Scale, "", r#"{"desired": 2}"#, "say for how long"),
+            (Call::Scale, "", r#"{"desired": 0, "for": "1h"}"#, "a count is 1 to 5000"),
+            (Call::Scale, "", r#"{"desired": 2, "permanent": true}"#, "unknown field"),
+        ] {
+            let (status, detail) = asked(call, query, body).unwrap_err();
+            assert!(status == 400 && detail.contains(says), "{call:?} {body}: {status} {detail}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A person asks for an image by its name.
+
+use super::people::{rests, roll_back, runs, set, sweep, two_releases, web};
+use super::*;
+use crate::cloud::Reference;
+use crate::control::ask::deploy::Wanted;
+use crate::hold::HOLD;
+use crate::overlap::OVERLAP as OVERLAP_TAG;
+use crate::task_definition::ASKED;
+
+async fn ask(cloud: &Fake, image: Reference) -> (Vec<Decision>, Result<(), Undone>) {
+    let mut decisions = Vec::new();
+    let wanted = Wanted { image, container: None };
+    let done = deploy(cloud, &scope(), &web(), &wanted, "ann", &mut |it| decisions.push(it)).await;
+    (decisions, done)
+}
+
+fn tag(tag: &str) -> Reference {
+    Reference::Tag(tag.to_owned())
+}
+
+#[tokio::test]
+async fn an_image_that_nobody_follows_stays_until_the_next_push() {
+    let cloud = two_releases().await;
+    cloud.push("hotfix", &digest('d'));
+    cloud.pass(60);
+    let (decisions, done) = ask(&cloud, tag("hotfix")).await;
+    done.unwrap();
+    assert_eq!(actions(&decisions), [Action::Released]);
+    assert!(
+        decisions[0].reason.starts_with("game:hotfix was asked for by ann; the service ran "),
+        "{decisions:?}"
+    );
+    assert_eq!((runs(&cloud), cloud.own().tags[ASKED].as_str()), (pinned('d'), "ann"));
+    cloud.ends(true);
+    cloud.writes();
+
+    let (decisions, done) = ask(&cloud, tag("hotfix")).await;
+    done.unwrap();
+    assert_eq!(
+        (actions(&decisions), cloud.writes().len()),
+        (vec![Action::Kept], 0),
+        "asking twice is asking once"
+    );
+    let decisions = sweep(&cloud).await;
+    assert!(decisions[0].reason.contains("was deployed as ann has asked for"), "{decisions:?}");
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('d'));
+
+    cloud.pass(60);
+    cloud.push("main", &digest('e'));
+    sweep(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('e'));
+    assert!(!cloud.own().tags.contains_key(ASKED), "nobody asked for this one");
+}
+
+#[tokio::test]
+async fn somebody_resumes_and_what_is_followed_returns() {
+    let cloud = two_releases().await;
+    cloud.push("old", &digest('c'));
+    let (_, done) = ask(&cloud, Reference::Digest(digest('c'))).await;
+    done.unwrap();
+    cloud.ends(true);
+    assert_eq!(runs(&cloud), pinned('c'));
+    resume(&cloud, &scope(), &web(), "bob", &mut |_| ()).await.unwrap();
+    cloud.ends(true);
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('b'));
+}
+
+#[tokio::test]
+async fn what_is_followed_anyway_needs_nobodys_word_to_stay() {
+    let cloud = two_releases().await;
+    cloud.push("main", &digest('d'));
+    let (_, done) = ask(&cloud, tag("main")).await;
+    done.unwrap();
+    assert!(runs(&cloud) == pinned('d') && !cloud.own().tags.contains_key(ASKED));
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_said_and_nothing_is_written() {
+    let cloud = two_releases().await;
+    cloud.push("hotfix", &digest('d'));
+    roll_back(&cloud, None).await.1.unwrap();
+    cloud.ends(true);
+    cloud.push("left", &digest('b'));
+    let held = async |key: &str, value: &str, image: Reference, says: &str| {
+        let before = cloud.services.borrow()[0].tags.clone();
+        set(&cloud, key, value);
+        cloud.writes();
+        let undone = ask(&cloud, image).await.1.unwrap_err().to_string();
+        assert!(undone.contains(says), "{undone}");
+        assert!(cloud.writes().is_empty(), "{says}");
+        cloud.services.borrow_mut()[0].tags = before;
+    };
+    held("owner", "ann", tag("nothing"), "the repository has no image game:nothing").await;
+    held("owner", "ann", Reference::Digest(digest('b')), "was rejected").await;
+    held(HOLD, "- bob a sale", tag("hotfix"), "held by bob").await;
+    held("pushboat:track", "other:main", tag("hotfix"), "'other' is not one that this installation").await;
+    cloud.begin(&cloud.own().arn);
+    held(OVERLAP_TAG, "wait", tag("hotfix"), "is due, but").await;
+}
+
+#[tokio::test]
+async fn what_fails_is_gone_back_from_by_ecs_and_the_newest_is_good_again() {
+    let cloud = two_releases().await;
+    cloud.push("hotfix", &digest('d'));
+    ask(&cloud, tag("hotfix")).await.1.unwrap();
+    cloud.ends(false);
+    assert_eq!(runs(&cloud), pinned('b'), "the world of the test");
+    rests(&cloud).await;
+    let newest = cloud.newest("web");
+    assert_eq!((runs(&cloud), newest.with_images(&[])), (pinned('b'), cloud.own().with_images(&[])));
+}
