@@ -269,6 +269,8 @@ def main() -> int:
     binaries, port = Path(sys.argv[1]).resolve(), free_port()
     endpoint, checks = f"http://127.0.0.1:{port}", Checks()
     environment = os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "MINISTACK_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0"}
+    # Tasks only pretend to run: where an engine answers, it would be asked for images of a registry that is not there.
+    environment["DOCKER_HOST"] = "unix:///no/engine"
     with tempfile.TemporaryDirectory(prefix="pushboat-ministack-") as folder:
         with open(Path(folder) / "ministack.log", "wb") as log:
             server = subprocess.Popen(["ministack"], env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)

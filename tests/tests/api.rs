@@ -185,8 +185,8 @@ async fn a_call_in_trouble_says_why_and_changes_nothing() {
     assert!(body["detail"].as_str().unwrap().contains("nothing to go back to"), "{body}");
     // What was sent is not in the log.
     let (_, _, body, log) = ask(&aws, &["pushboat"], &payload("hold-unknown-member")).await;
-    assert!(body["detail"].as_str().unwrap().contains("dry_run"), "{body}");
-    assert!(!log.to_string().contains("dry_run"), "{log}");
+    assert!(body["detail"].as_str().unwrap().contains("force"), "{body}");
+    assert!(!log.to_string().contains("force"), "{log}");
 
     for (name, refused) in [("hold-no-authorizer", 401), ("hold-lambda-authorizer", 403)] {
         let (status, _, body, _) = ask(&aws, &["pushboat"], &payload(name)).await;

@@ -2,6 +2,7 @@
 //!
 //! | call | body | what it does |
 //! |---|---|---|
+//! | `POST …/deploy` | `{"tag" or "digest", "container"?}` | this image, until the next push or until somebody resumes |
 //! | `POST …/rollback` | `{"to"?}` | back to the last good release, or to a digest or `family:revision`; what is left is rejected |
 //! | `POST …/release` | `{"digest"}` | a rejected digest may return |
 //! | `POST …/resume` | | what a person deployed past Pushboat may be replaced |
@@ -21,7 +22,7 @@
 
 use pushboat::capacity::temporary;
 use pushboat::cloud::Cloud;
-use pushboat::control::{self, Scope, Undone};
+use pushboat::control::{self, Scope, Undone, deploy};
 use pushboat::decision::{Action, Decision};
 use pushboat::hold::Wanted;
 use pushboat::model::{Digest, ServiceName};
@@ -39,6 +40,7 @@ use crate::response::Response;
 /// Which of the calls it is, by its route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
+    Deploy,
     Rollback,
     Release,
     Resume,
@@ -54,6 +56,7 @@ pub(crate) enum Call {
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ask {
+    Deploy(deploy::Wanted),
     Rollback(Option<To>),
     Release(Digest),
     Resume,
@@ -154,6 +157,7 @@ async fn ask_for<C: Cloud>(
     log: &mut impl FnMut(Decision),
 ) -> Result<(), Undone> {
     match ask {
+        Ask::Deploy(wanted) => control::deploy(cloud, scope, name, &wanted, by, log).await,
         Ask::Rollback(to) => control::rollback(cloud, scope, name, to.as_ref(), by, log).await,
         Ask::Release(digest) => control::release_digest(cloud, scope, name, &digest, by, log).await,
         Ask::Resume => control::resume(cloud, scope, name, by, log).await,

@@ -2,9 +2,10 @@
 
 use pushboat::Timestamp;
 use pushboat::capacity::temporary::{self, Which};
+use pushboat::cloud::Reference;
+use pushboat::control::deploy;
 use pushboat::hold::{self, Length, Wanted};
 use pushboat::model::Digest;
-use pushboat::rollback::To;
 use serde::Deserialize;
 
 use crate::asks::{Ask, Asked, Call};
@@ -23,6 +24,17 @@ pub(crate) enum From {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NothingBody {
+    #[serde(default)]
+    dry_run: bool,
+    from: Option<From>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeployBody {
+    tag: Option<String>,
+    digest: Option<String>,
+    container: Option<String>,
     #[serde(default)]
     dry_run: bool,
     from: Option<From>,
@@ -85,6 +97,15 @@ pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Pro
         return Err(Problem::BadQuery("this call has no query parameters".to_owned()));
     }
     let asked = match call {
+        Call::Deploy => {
+            let DeployBody { tag, digest, container, dry_run, from } = body::read(request)?;
+            let image = match (tag, digest) {
+                (Some(tag), None) if !tag.is_empty() => Reference::Tag(tag),
+                (None, Some(digest)) => Reference::Digest(read_digest(&digest)?),
+                _ => return Err(bad("tag or digest: which image?")),
+            };
+            Asked { ask: Ask::Deploy(deploy::Wanted { image, container }), dry_run, from }
+        }
         Call::Rollback => {
             let RollbackBody { to, dry_run, from } = body::read(request)?;
             let to = to.map(|to| to.parse()).transpose();
@@ -93,9 +114,7 @@ pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Pro
         }
         Call::Release => {
             let ReleaseBody { digest, dry_run, from } = body::read(request)?;
-            let digest = digest.parse::<Digest>();
-            let ask = Ask::Release(digest.map_err(|_| bad("digest: a digest is sha256:<64 hex>"))?);
-            Asked { ask, dry_run, from }
+            Asked { ask: Ask::Release(read_digest(&digest)?), dry_run, from }
         }
         Call::Continue => {
             let ContinueBody { hook, dry_run, from } = body::read(request)?;
@@ -126,6 +145,10 @@ pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Pro
         return Err(bad("from: a cluster runs no one thing"));
     }
     Ok(asked)
+}
+
+fn read_digest(text: &str) -> Result<Digest, Problem> {
+    text.parse().map_err(|_| bad("digest: a digest is sha256:<64 hex>"))
 }
 
 fn nothing(request: &Request, ask: Ask) -> Result<Asked, Problem> {
@@ -160,6 +183,7 @@ fn length(r#for: Option<String>, until: Option<String>) -> Result<Length, Proble
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use pushboat::rollback::To;
     use serde_json::json;
 
     use super::*;
@@ -187,7 +211,17 @@ mod tests {
         let wanted = |length| Wanted { length, by: "ann".into(), reason: "sale".into() };
         let for_two_hours = wanted(Length::For(hold::lasting("2h").unwrap()));
         let until = wanted(Length::Until("2026-11-21T18:00:00Z".parse().unwrap()));
+        let named = |image| Ask::Deploy(deploy::Wanted { image, container: None });
         for (call, body, expected) in [
+            (Call::Deploy, r#"{"tag": "v2"}"#.into(), named(Reference::Tag("v2".into()))),
+            (
+                Call::Deploy,
+                json!({"digest": digest, "container": "side"}).to_string(),
+                Ask::Deploy(deploy::Wanted {
+                    image: Reference::Digest(digest_of()),
+                    container: Some("side".into()),
+                }),
+            ),
             (Call::Rollback, String::new(), Ask::Rollback(None)),
             (Call::Rollback, r#"{"to": null}"#.into(), Ask::Rollback(None)),
             (
@@ -236,6 +270,7 @@ mod tests {
             (Call::Rollback, json!({})),
             (Call::Release, json!({"digest": format!("sha256:{}", "ab".repeat(32))})),
             (Call::Resume, json!({})),
+            (Call::Deploy, json!({"tag": "v2"})),
             (Call::Continue, json!({})),
             (Call::Hold, json!({"reason": "sale"})),
             (Call::Unhold, json!({})),
@@ -266,6 +301,10 @@ mod tests {
             (Call::HoldCluster, "", r#"{"reason": "x", "from": 2}"#, "from: a cluster"),
             (Call::Rollback, "", r#"{"to": 7}"#, "invalid type"),
             (Call::Rollback, "", r#"{"to": "v1"}"#, "to: a release is named by"),
+            (Call::Deploy, "", "", "tag or digest"),
+            (Call::Deploy, "", r#"{"tag": ""}"#, "tag or digest"),
+            (Call::Deploy, "", r#"{"tag": "v1", "digest": "sha256:ab"}"#, "tag or digest"),
+            (Call::Deploy, "", r#"{"digest": "sha256:ab"}"#, "sha256:<64 hex>"),
             (Call::Release, "", "", "missing field `digest`"),
             (Call::Release, "", r#"{"digest": "sha256:ab"}"#, "sha256:<64 hex>"),
             (Call::Resume, "", r#"{"to": "game:7"}"#, "unknown field `to`"),

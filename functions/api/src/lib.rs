@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `request` | the payload as a request, and who sent it |
 //! | `route` | the table of method and path, and the way of one request |
-//! | `services` | `GET /services` |
+//! | `services` | `GET /services`, and one of them in full |
 //! | `asks` | every call that changes something |
 //! | `bodies`, `body` | what a body says, and that it is JSON |
 //! | `plan` | what would be done, and what Pushboat would do now |
@@ -17,6 +17,7 @@
 mod asks;
 mod bodies;
 mod body;
+mod plan;
 mod problem;
 mod request;
 mod response;

@@ -9,6 +9,7 @@ use pushboat_aws::Aws;
 use serde_json::{Value, json};
 
 use crate::asks::{self, Call};
+use crate::plan;
 use crate::problem::Problem;
 use crate::request::{Caller, Request};
 use crate::response::Response;
@@ -22,13 +23,20 @@ enum Handler {
     /// Says that the function runs, and asks nothing of AWS. The one route that needs no identity.
     Health,
     Services,
+    /// One, with what Pushboat would do now.
+    Service,
+    /// Changes nothing.
+    Plan,
     /// Changes something, so it wants to know who.
     Asks(Call),
 }
 
-const ROUTES: [(&str, &str, Handler); 12] = [
+const ROUTES: [(&str, &str, Handler); 15] = [
     ("GET", "/health", Handler::Health),
     ("GET", "/services", Handler::Services),
+    ("GET", "/services/{cluster}/{service}", Handler::Service),
+    ("GET", "/services/{cluster}/{service}/plan", Handler::Plan),
+    ("POST", "/services/{cluster}/{service}/deploy", Handler::Asks(Call::Deploy)),
     ("POST", "/services/{cluster}/{service}/rollback", Handler::Asks(Call::Rollback)),
     ("POST", "/services/{cluster}/{service}/release", Handler::Asks(Call::Release)),
     ("POST", "/services/{cluster}/{service}/resume", Handler::Asks(Call::Resume)),
@@ -63,6 +71,16 @@ pub(crate) async fn respond(
                 Ok(Response::ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
             Handler::Services => services::list(aws, &scope.clusters, &request.query).await.map(Response::ok),
+            Handler::Service => {
+                let by = who(request.caller.as_ref());
+                let aws = aws.within(PATIENCE);
+                services::one(&aws, scope, &name, &request.query, &by).await.map(Response::ok)
+            }
+            Handler::Plan => {
+                let by = who(request.caller.as_ref());
+                let aws = aws.within(PATIENCE);
+                plan::plan(&aws, scope, &name, &request.query, &by).await.map(Response::ok)
+            }
             Handler::Asks(call) => {
                 let by = signed_by(request.caller.as_ref())?;
                 let aws = aws.within(PATIENCE);
@@ -125,6 +143,11 @@ fn named(route: &str, path: &str) -> Option<ServiceName> {
 fn is_name(text: &str) -> bool {
     let allowed = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
     (1..=255).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Whoever changes nothing may be without a name.
+fn who(caller: Option<&Caller>) -> String {
+    signed_by(caller).unwrap_or_else(|_| "somebody".to_owned())
 }
 
 /// Who asks, as one word that also a tag's value takes.

@@ -1,14 +1,17 @@
-//! `GET /services`: every service that has been handed to Pushboat, as `pushboat::overview` shows it.
+//! `GET /services`: every service that has been handed to Pushboat, as `pushboat::overview` shows it; and one of them with
+//! what Pushboat would do now.
 //!
 //! A cluster that cannot be listed is an error, because a list that silently lacks services misleads. Whatever
 //! cannot be learned of one service is said in that service.
 
 use pushboat::cloud::Cloud;
+use pushboat::control::Scope;
 use pushboat::model::{Service, ServiceName, Tags};
-use pushboat::overview::{Bounds, Observed, is_handed_over, view};
+use pushboat::overview::{Bounds, Observed, ServiceView, is_handed_over, view};
 use pushboat_aws::Aws;
 use serde_json::{Value, json};
 
+use crate::plan;
 use crate::problem::Problem;
 use crate::request::parameters;
 
@@ -30,20 +33,57 @@ pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<
     let mut views = Vec::with_capacity(services.len());
     // One after the other: the quota of ECS for descriptions is small, and deployments need it more.
     for service in &services {
-        let scalable_target = targets.clone().map(|targets| bounds(&targets, service));
-        let (definition, health) = tokio::join!(
-            aws.task_definition(&service.task_definition_arn),
-            aws.target_health(&service.target_group_arns)
-        );
         let of_cluster = tags.iter().find(|(cluster, _)| *cluster == service.name.cluster);
         let cluster_tags = match of_cluster {
             Some((_, tags)) => tags.as_ref().map_err(String::as_str),
             None => Err("the cluster's tags were not read"),
         };
-        let (definition, health, now) = (&definition, &health, aws.now());
-        views.push(view(service, Observed { definition, health, cluster_tags, scalable_target, now }));
+        views.push(seen(aws, service, cluster_tags, targets.clone()).await);
     }
     Ok(json!({ "services": views }))
+}
+
+/// One service, with what Pushboat would do now and why.
+pub(crate) async fn one(
+    aws: &Aws,
+    scope: &Scope,
+    name: &ServiceName,
+    query: &str,
+    by: &str,
+) -> Result<Value, Problem> {
+    if parameters(query).next().is_some() {
+        return Err(Problem::BadQuery("this call has no query parameters".to_owned()));
+    }
+    let service = handed_over(aws, scope, name).await?;
+    let tags = tags_of(aws, &name.cluster).await;
+    let targets = aws.scalable_targets(std::slice::from_ref(name)).await.map_err(|error| error.message);
+    let mut view = json!(seen(aws, &service, tags.as_ref().map_err(String::as_str), targets).await);
+    view["now"] = plan::now(aws, scope, &service, by).await?;
+    Ok(view)
+}
+
+/// The service, if it is one of those that `GET /services` shows.
+pub(crate) async fn handed_over(aws: &Aws, scope: &Scope, name: &ServiceName) -> Result<Service, Problem> {
+    if !scope.clusters.contains(&name.cluster) {
+        return Err(Problem::NoCluster(name.cluster.clone()));
+    }
+    let found = aws.service(name).await?.filter(is_handed_over);
+    found.ok_or_else(|| Problem::NoService(name.clone()))
+}
+
+async fn seen(
+    aws: &Aws,
+    service: &Service,
+    cluster_tags: Result<&Tags, &str>,
+    targets: Result<Vec<(ServiceName, Bounds)>, String>,
+) -> ServiceView {
+    let scalable_target = targets.map(|targets| bounds(&targets, service));
+    let (definition, health) = tokio::join!(
+        aws.task_definition(&service.task_definition_arn),
+        aws.target_health(&service.target_group_arns)
+    );
+    let (definition, health, now) = (&definition, &health, aws.now());
+    view(service, Observed { definition, health, cluster_tags, scalable_target, now })
 }
 
 /// Where the hold of a whole cluster stands.

@@ -17,9 +17,9 @@ fn examples() -> BTreeMap<String, (String, String, String)> {
     let readme = include_str!("../../../README.md");
     let calls = readme.lines().filter_map(|line| line.strip_prefix("api "));
     let read = |call: &str| {
-        let call = call.split("  #").next().unwrap().trim();
-        let (call, body) =
-            call.split_once(" '").map_or((call, ""), |(call, body)| (call, body.trim_end_matches('\'')));
+        let call = call.split("  #").next().unwrap().trim().replacen("GET '", "GET ", 1);
+        let call = call.trim_end_matches('\'');
+        let (call, body) = call.split_once(" '").unwrap_or((call, ""));
         let (method, path) = call.split_once(' ').unwrap();
         let name = format!("{method} {}", path.rsplit('/').next().unwrap());
         let about_cluster = path.starts_with("/clusters/");
@@ -113,6 +113,61 @@ async fn over_http_a_person_goes_back_holds_and_lets_return() {
     local.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_a_person_plans_and_deploys_what_nobody_follows() {
+    let local = place(Wishes { tasks: 1, ..Wishes::default() }).await.unwrap();
+    let person = Person(&local);
+    let first = push(&local, "v1").await;
+    settled_on(&local, &first).await;
+    let second = push(&local, "v2").await;
+    settled_on(&local, &second).await;
+    let before = everything_written(&local);
+
+    let (method, path, _) = &examples()["GET game-2048"];
+    let (status, seen) = person.sends(method, path, "").await;
+    assert_eq!((status, &seen["now"]["decisions"][0]["decision"]), (200, &json!("kept")), "{seen}");
+    assert_eq!((&seen["now"]["calls"], &seen["service"]), (&json!([]), &json!("game-2048")));
+    let (status, planned) = person.asks("GET plan?tag=live", None).await;
+    assert_eq!((status, &planned["decisions"][0]["decision"]), (200, &json!("kept")), "{planned}");
+    let plan = format!("{path}/plan?digest={first}");
+    let (status, planned) = person.sends("GET", &plan, "").await;
+    let (_, tried) = person.asks("POST deploy", Some(json!({"digest": first, "dry_run": true}))).await;
+    for planned in [&planned, &tried] {
+        assert_eq!((status, &planned["decisions"][0]["decision"]), (200, &json!("released")), "{planned}");
+        let calls = planned["calls"].as_array().unwrap();
+        let called = |name: &str| calls.iter().find(|call| call["call"] == name).unwrap();
+        let differences = called("RegisterTaskDefinition")["differences"].as_array().unwrap();
+        assert!(
+            differences.len() == 1 && differences[0]["to"].as_str().unwrap().ends_with(&first),
+            "{planned}"
+        );
+        assert_eq!(called("UpdateService")["task_definition"], called("RegisterTaskDefinition")["revision"]);
+    }
+    assert_eq!(everything_written(&local), before, "a plan writes nothing");
+
+    let (status, refused) = person.asks("POST deploy", Some(json!({"digest": first, "from": first}))).await;
+    assert_eq!((status, &refused["type"]), (409, &json!("/problems/moved")), "{refused}");
+    let (status, refused) = person.asks("POST deploy", Some(json!({"tag": "nothing"}))).await;
+    assert_eq!((status, &refused["type"]), (409, &json!("/problems/refused")), "{refused}");
+    assert_eq!(everything_written(&local), before);
+    let (status, answer) = person.asks("POST deploy", Some(json!({"digest": first, "from": second}))).await;
+    assert_eq!((status, &answer["decisions"][0]["decision"]), (202, &json!("released")), "{answer}");
+    settled_on(&local, &first).await;
+    let kept = sweep(&local).await.remove(0);
+    assert!(
+        kept["reason"].as_str().unwrap().contains("has asked for, and stays until the next push"),
+        "{kept}"
+    );
+    assert!(person.sees().await["diverged"]["asked_by"].as_str().unwrap().starts_with("arn:aws:"));
+
+    let (status, answer) = person.asks("POST resume", None).await;
+    assert_eq!((status, &answer["decisions"][1]["decision"]), (202, &json!("released")), "{answer}");
+    settled_on(&local, &second).await;
+    let (status, answer) = person.asks("POST deploy", None).await;
+    assert_eq!((status, &answer["decisions"][0]["decision"]), (200, &json!("kept")), "{answer}");
+    local.shutdown().await;
+}
+
 /// The examples that the run has no use for are understood at least.
 async fn calls_are_all_written_down(person: &Person<'_>) {
     person.0.place.hub().with(|world| {
@@ -136,10 +191,12 @@ async fn calls_are_all_written_down(person: &Person<'_>) {
         };
         // No deployment waits at a hook.
         assert_eq!(status, if name == "POST continue" { 409 } else { 200 }, "{name}: {answer}");
-        let key = path.replace("/pushboat/game-2048/", "/{cluster}/{service}/");
+        let path = path.split('?').next().unwrap();
+        let key = path.replace("/pushboat/game-2048", "/{cluster}/{service}");
         methods.push(format!("{method} {}", key.replace("/pushboat/", "/{cluster}/")));
     }
-    let mut all: Vec<_> = pushboat_api::route_keys().filter(|key| !key.starts_with("GET")).collect();
+    let is_of_a_service = |key: &String| key.contains("{cluster}");
+    let mut all: Vec<_> = pushboat_api::route_keys().filter(is_of_a_service).collect();
     methods.sort();
     all.sort();
     assert_eq!(methods, all, "README.md has an example of every call");

@@ -91,7 +91,9 @@ impl<'a, C: Cloud, L: FnMut(Decision)> Watch<'a, C, L> {
         let once = Once { alarms, targets, days };
         let mut moving = self.each_capacity(concerned, &once).await;
         for _ in 1..LOOKS_A_TICK {
-            if moving.is_empty() || !self.shared.has_time_for(self.cloud, PERIOD) {
+            // Somebody waits for the answer to a request.
+            let is_awaited = matches!(self.hint, Hint::Request { .. });
+            if moving.is_empty() || is_awaited || !self.shared.has_time_for(self.cloud, PERIOD) {
                 return;
             }
             self.cloud.pause(PERIOD).await;
