@@ -8,6 +8,7 @@ use crate::diagnosis::Diagnosis;
 use crate::model::TargetHealth;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// The service was told to run another revision.
@@ -41,6 +42,7 @@ pub enum Action {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
     pub decision: Action,
     /// `<cluster>/<service>`, where the decision is about one.

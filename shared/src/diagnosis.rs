@@ -59,6 +59,7 @@ pub struct Evidence<'a> {
 
 /// Why a roll-out fails, for people and for programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Diagnosis {
     pub cause: Cause,
     pub kind: Kind,

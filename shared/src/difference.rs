@@ -12,6 +12,7 @@ pub const HIDDEN: &str = "(hidden)";
 
 /// One member that is not the same. What has a name is called by it: `containerDefinitions[game].environment[COLOUR]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Difference {
     pub at: String,
     /// `null`: it was not there.

@@ -12,6 +12,7 @@ pub type Tags = BTreeMap<String, String>;
 
 /// `sha256:` and 64 lower-case hex digits: the only name of an image that never moves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Digest(String);
 

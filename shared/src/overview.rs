@@ -39,6 +39,7 @@ pub struct Observed<'a> {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceView {
     pub cluster: String,
     pub service: String,
@@ -74,6 +75,7 @@ pub struct ServiceView {
 
 /// The image as the container's definition names it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ImageView {
     pub container: String,
     pub name: String,
@@ -84,6 +86,7 @@ pub struct ImageView {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RolloutView {
     /// In ECS's words; `null` where ECS does not say, as for the native strategies.
     pub state: Option<&'static str>,
@@ -91,6 +94,7 @@ pub struct RolloutView {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RejectedView {
     pub digest: Digest,
     /// `null`: the tag says no time.
@@ -99,6 +103,7 @@ pub struct RejectedView {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PassedOverView {
     pub revision: String,
     pub at: Option<Timestamp>,
@@ -108,6 +113,7 @@ pub struct PassedOverView {
 /// A person registered this. Deployed past Pushboat, it stays until an image is pushed after it, or somebody resumes;
 /// a service that was handed over shows its own until the first release.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DivergedView {
     pub revision: String,
     pub registered_by: Option<String>,
@@ -117,6 +123,7 @@ pub struct DivergedView {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HoldView {
     /// `null`: until somebody lifts it.
     pub until: Option<Timestamp>,
@@ -127,6 +134,7 @@ pub struct HoldView {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TargetsView {
     pub healthy: u32,
     pub registered: u32,
@@ -134,6 +142,7 @@ pub struct TargetsView {
 
 /// Who decides the desired count.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capacity {
     pub decided_by: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -33,6 +33,7 @@ const DEPLOYED_DIGITS: usize = 12;
 
 /// One container follows one rule over the tags of one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Track {
     /// `None`: the container whose image already comes from `repository`.
     pub container: Option<String>,

@@ -28,6 +28,7 @@ use crate::task_definition::{TaskDefinition, family_and_number, revision_name};
 
 /// A call of AWS that would be made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "call")]
 pub enum Call {
     RegisterTaskDefinition {

@@ -139,6 +139,7 @@ const API: &[(&str, &str)] = &[
     ("services-delete", "405 application/problem+json /problems/method-not-allowed, allow GET, HEAD"),
     ("services-no-authorizer", "401 application/problem+json /problems/unauthenticated"),
     ("services-empty-authorizer", "401 application/problem+json /problems/unauthenticated"),
+    ("openapi", r#"200 application/json {"components":{"#),
     ("service", "404 application/problem+json /problems/no-such-service"),
     ("service-with-a-parameter", "400 application/problem+json /problems/bad-query"),
     ("service-no-authorizer", "401 application/problem+json /problems/unauthenticated"),

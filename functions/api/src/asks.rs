@@ -32,6 +32,7 @@ use pushboat::task_definition::revision_name;
 use pushboat_aws::Aws;
 use serde_json::{Value, json};
 
+use crate::answers::{Decided, Plan};
 use crate::bodies::{self, From};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -92,7 +93,8 @@ pub(crate) async fn carry_out(
         still_there(aws, scope, name, &from).await?;
     }
     if dry_run {
-        return rehearse(aws, scope, ask, name, by).await.map(Response::ok);
+        let plan = rehearse(aws, scope, ask, name, by).await?;
+        return Ok(Response::ok(json!(plan)));
     }
     let mut decisions = Vec::new();
     let mut note = |decision: Decision| {
@@ -103,8 +105,9 @@ pub(crate) async fn carry_out(
     let moves = |it: &Decision| {
         matches!(it.decision, Action::Released | Action::RolledBack | Action::Continued | Action::Scaled)
     };
-    let body = json!({ "decisions": decisions });
-    Ok(if decisions.iter().any(moves) { Response::accepted(body) } else { Response::ok(body) })
+    let moves = decisions.iter().any(moves);
+    let body = json!(Decided { decisions });
+    Ok(if moves { Response::accepted(body) } else { Response::ok(body) })
 }
 
 /// What would be decided and written. None of it is in the log: it did not happen.
@@ -114,13 +117,13 @@ pub(crate) async fn rehearse(
     ask: Ask,
     name: &ServiceName,
     by: &str,
-) -> Result<Value, Problem> {
+) -> Result<Plan, Problem> {
     let rehearsal = Rehearsal::on(aws);
     let mut decisions = Vec::new();
     ask_for(&rehearsal, scope, ask, name, by, &mut |decision| decisions.push(decision)).await?;
     let service = (!name.service.is_empty()).then_some(name);
     let calls = rehearsal.calls(service).await?;
-    Ok(json!({ "dry_run": true, "decisions": decisions, "calls": calls }))
+    Ok(Plan { dry_run: true, decisions, calls })
 }
 
 /// Whoever looked before may have seen something else.

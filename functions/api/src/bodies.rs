@@ -15,6 +15,7 @@ use crate::request::{Request, parameters};
 
 /// What the caller believes to be there, and replaces: a revision, a digest, or a count.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum From {
     Count(u32),
@@ -22,73 +23,106 @@ pub(crate) enum From {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct NothingBody {
+pub(crate) struct NothingBody {
+    /// Nothing is written; the answer is what would be.
     #[serde(default)]
     dry_run: bool,
+    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
     from: Option<From>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct DeployBody {
+pub(crate) struct DeployBody {
+    /// An image of the repository that is followed, by tag …
     tag: Option<String>,
+    /// … or by digest: one of the two.
     digest: Option<String>,
+    /// Of those that are followed; none need be named where there is one.
     container: Option<String>,
+    /// Nothing is written; the answer is what would be.
     #[serde(default)]
     dry_run: bool,
+    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
     from: Option<From>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RollbackBody {
+pub(crate) struct RollbackBody {
+    /// A digest, or `family:revision`; without it, the last good release.
     to: Option<String>,
+    /// Nothing is written; the answer is what would be.
     #[serde(default)]
     dry_run: bool,
+    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
     from: Option<From>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct ReleaseBody {
+pub(crate) struct ReleaseBody {
+    /// `sha256:` and 64 hex digits.
     digest: String,
+    /// Nothing is written; the answer is what would be.
     #[serde(default)]
     dry_run: bool,
+    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
     from: Option<From>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct ContinueBody {
+pub(crate) struct ContinueBody {
+    /// Where a deployment waits at several.
     hook: Option<String>,
+    /// Nothing is written; the answer is what would be.
     #[serde(default)]
     dry_run: bool,
+    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
     from: Option<From>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct HoldBody {
+pub(crate) struct HoldBody {
+    /// For people, up to what a tag has room for.
     reason: String,
+    /// How long: `30m`, `2h`, `1h 30m`, `7d`.
     r#for: Option<String>,
+    /// Or until when: `2026-11-21T18:00:00Z`.
     until: Option<String>,
+    /// Nothing is written; the answer is what would be.
     #[serde(default)]
     dry_run: bool,
+    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
     from: Option<From>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct ScaleBody {
+pub(crate) struct ScaleBody {
+    /// One of `desired`, `min` and `max`, 1 to 5000.
     desired: Option<u32>,
     min: Option<u32>,
     max: Option<u32>,
+    /// How long: `30m`, `2h`, `1h 30m`, `7d`.
     r#for: Option<String>,
+    /// Or until when: `2026-11-21T18:00:00Z`.
     until: Option<String>,
     reason: Option<String>,
+    /// Nothing is written; the answer is what would be.
     #[serde(default)]
     dry_run: bool,
+    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
     from: Option<From>,
 }
 

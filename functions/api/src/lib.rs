@@ -9,14 +9,17 @@
 //! | `asks` | every call that changes something |
 //! | `bodies`, `body` | what a body says, and that it is JSON |
 //! | `plan` | what would be done, and what Pushboat would do now |
-//! | `response` | what goes back, and as what |
+//! | `answers`, `response` | what goes back, and as what |
+//! | `openapi` | this API described in OpenAPI 3.1, made from the types |
 //! | `problem` | errors as problem documents (RFC 9457) |
 //!
 //! Nothing a caller can send ends in a 500. No header and no body reaches the log.
 
+mod answers;
 mod asks;
 mod bodies;
 mod body;
+mod openapi;
 mod plan;
 mod problem;
 mod request;

@@ -10,8 +10,8 @@ use pushboat::hold::Length;
 use pushboat::model::{Service, ServiceName};
 use pushboat::rehearsal::Rehearsal;
 use pushboat_aws::Aws;
-use serde_json::{Value, json};
 
+use crate::answers::Plan;
 use crate::asks::{self, Ask};
 use crate::problem::Problem;
 use crate::request::{decoded, parameters};
@@ -34,7 +34,7 @@ pub(crate) async fn plan(
     name: &ServiceName,
     query: &str,
     by: &str,
-) -> Result<Value, Problem> {
+) -> Result<Plan, Problem> {
     let ask = match about(query)? {
         About::Now => {
             let service = handed_over(aws, scope, name).await?;
@@ -54,7 +54,7 @@ pub(crate) async fn plan(
 }
 
 /// A look as a sweep has it: at the release, then at the count. What AWS did not answer is in the decisions.
-pub(crate) async fn now(aws: &Aws, scope: &Scope, service: &Service, by: &str) -> Result<Value, Problem> {
+pub(crate) async fn now(aws: &Aws, scope: &Scope, service: &Service, by: &str) -> Result<Plan, Problem> {
     let rehearsal = Rehearsal::on(aws);
     let hint = Hint::Request { service: service.name.clone(), by: by.to_owned() };
     let mut decisions = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) async fn now(aws: &Aws, scope: &Scope, service: &Service, by: &str) -
         let _ = control::scale(&rehearsal, scope, &hint, &mut log).await;
     }
     let calls = rehearsal.calls(Some(&service.name)).await?;
-    Ok(json!({ "dry_run": true, "decisions": decisions, "calls": calls }))
+    Ok(Plan { dry_run: true, decisions, calls })
 }
 
 fn about(query: &str) -> Result<About, Problem> {

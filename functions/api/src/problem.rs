@@ -3,6 +3,7 @@
 use pushboat::cloud::{CloudError, Trouble};
 use pushboat::control::Undone;
 use pushboat::model::ServiceName;
+use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -108,13 +109,29 @@ impl Problem {
 
     pub(crate) fn document(&self) -> Value {
         let (kind, title) = self.name();
-        json!({
-            "type": format!("/problems/{kind}"),
-            "title": title,
-            "status": self.status(),
-            "detail": self.to_string(),
+        json!(Document {
+            r#type: format!("/problems/{kind}"),
+            title,
+            status: self.status(),
+            detail: self.to_string(),
+            service: None,
         })
     }
+}
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Problem"))]
+pub(crate) struct Document {
+    /// Keeps its meaning: callers compare it.
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    /// What happened, and what to do.
+    detail: String,
+    /// `<cluster>/<service>`, of a call about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
 }
 
 impl From<Undone> for Problem {

@@ -8,7 +8,9 @@ use pushboat::model::ServiceName;
 use pushboat_aws::Aws;
 use serde_json::{Value, json};
 
+use crate::answers::Health;
 use crate::asks::{self, Call};
+use crate::openapi;
 use crate::plan;
 use crate::problem::Problem;
 use crate::request::{Caller, Request};
@@ -19,9 +21,11 @@ use crate::services;
 const PATIENCE: Duration = Duration::from_secs(25);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Handler {
+pub(crate) enum Handler {
     /// Says that the function runs, and asks nothing of AWS. The one route that needs no identity.
     Health,
+    /// Describes the others.
+    OpenApi,
     Services,
     /// One, with what Pushboat would do now.
     Service,
@@ -31,8 +35,9 @@ enum Handler {
     Asks(Call),
 }
 
-const ROUTES: [(&str, &str, Handler); 15] = [
+pub(crate) const ROUTES: [(&str, &str, Handler); 16] = [
     ("GET", "/health", Handler::Health),
+    ("GET", "/openapi.json", Handler::OpenApi),
     ("GET", "/services", Handler::Services),
     ("GET", "/services/{cluster}/{service}", Handler::Service),
     ("GET", "/services/{cluster}/{service}/plan", Handler::Plan),
@@ -68,18 +73,25 @@ pub(crate) async fn respond(
     let answering = async {
         match handler {
             Handler::Health => {
-                Ok(Response::ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
+                let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
+                Ok(Response::ok(json!(health)))
             }
-            Handler::Services => services::list(aws, &scope.clusters, &request.query).await.map(Response::ok),
+            Handler::OpenApi => Ok(Response::ok(openapi::document())),
+            Handler::Services => {
+                let services = services::list(aws, &scope.clusters, &request.query).await?;
+                Ok(Response::ok(json!(services)))
+            }
             Handler::Service => {
                 let by = who(request.caller.as_ref());
                 let aws = aws.within(PATIENCE);
-                services::one(&aws, scope, &name, &request.query, &by).await.map(Response::ok)
+                let service = services::one(&aws, scope, &name, &request.query, &by).await?;
+                Ok(Response::ok(json!(service)))
             }
             Handler::Plan => {
                 let by = who(request.caller.as_ref());
                 let aws = aws.within(PATIENCE);
-                plan::plan(&aws, scope, &name, &request.query, &by).await.map(Response::ok)
+                let plan = plan::plan(&aws, scope, &name, &request.query, &by).await?;
+                Ok(Response::ok(json!(plan)))
             }
             Handler::Asks(call) => {
                 let by = signed_by(request.caller.as_ref())?;

@@ -9,8 +9,8 @@ use pushboat::control::Scope;
 use pushboat::model::{Service, ServiceName, Tags};
 use pushboat::overview::{Bounds, Observed, ServiceView, is_handed_over, view};
 use pushboat_aws::Aws;
-use serde_json::{Value, json};
 
+use crate::answers::{self, Services};
 use crate::plan;
 use crate::problem::Problem;
 use crate::request::parameters;
@@ -18,7 +18,7 @@ use crate::request::parameters;
 /// The only parameter.
 const CLUSTER: &str = "cluster";
 
-pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<Value, Problem> {
+pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<Services, Problem> {
     let (mut services, mut tags) = (Vec::new(), Vec::new());
     for cluster in asked_for(clusters, query)? {
         let before = services.len();
@@ -40,7 +40,7 @@ pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<
         };
         views.push(seen(aws, service, cluster_tags, targets.clone()).await);
     }
-    Ok(json!({ "services": views }))
+    Ok(Services { services: views })
 }
 
 /// One service, with what Pushboat would do now and why.
@@ -50,16 +50,16 @@ pub(crate) async fn one(
     name: &ServiceName,
     query: &str,
     by: &str,
-) -> Result<Value, Problem> {
+) -> Result<answers::Service, Problem> {
     if parameters(query).next().is_some() {
         return Err(Problem::BadQuery("this call has no query parameters".to_owned()));
     }
     let service = handed_over(aws, scope, name).await?;
     let tags = tags_of(aws, &name.cluster).await;
     let targets = aws.scalable_targets(std::slice::from_ref(name)).await.map_err(|error| error.message);
-    let mut view = json!(seen(aws, &service, tags.as_ref().map_err(String::as_str), targets).await);
-    view["now"] = plan::now(aws, scope, &service, by).await?;
-    Ok(view)
+    let view = seen(aws, &service, tags.as_ref().map_err(String::as_str), targets).await;
+    let now = plan::now(aws, scope, &service, by).await?;
+    Ok(answers::Service { view, now })
 }
 
 /// The service, if it is one of those that `GET /services` shows.

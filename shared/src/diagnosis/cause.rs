@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Evidence, StoppedContainer, StoppedTask};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     SecretMissing,
@@ -33,6 +34,7 @@ pub enum Cause {
 
 /// Would the same again end the same way? In order of what is worth telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Unknown,
