@@ -93,7 +93,8 @@ pub enum Muted {
 /// How an alarm stands, with the words for one that does not act. CloudWatch would not carry out its actions, so nor does
 /// Pushboat move anything.
 pub fn stands(alarm: &Alarm, muted: &Muted, now: Timestamp) -> (State, Option<String>) {
-    let silent = |words: String| (State::Ok { since: now }, Some(words));
+    // AWS's clock shows whole seconds, so "now" may lie before the transition.
+    let silent = |words: String| (State::Ok { since: now.max(alarm.since) }, Some(words));
     let name = &alarm.name;
     match (alarm.state, muted) {
         _ if !alarm.actions_enabled => silent(format!("the actions of the alarm {name} are switched off")),
