@@ -162,11 +162,19 @@ pub trait Cloud {
     /// Those of these services whose count Application Auto Scaling decides, with its bounds.
     async fn scalable_targets(&self, services: &[ServiceName]) -> Answer<Vec<(ServiceName, Bounds)>>;
 
-    /// Every alarm on metrics that is in ALARM.
+    /// Every alarm that is in ALARM, composite ones among them.
     async fn alarms_in_alarm(&self) -> Answer<Vec<Alarm>>;
 
-    /// An alarm on metrics; `None` when there is no such one.
-    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>>;
+    /// Those of these alarms that are there, whatever their kind. A hundred names at most.
+    async fn alarms(&self, names: &[String]) -> Answer<Vec<Alarm>>;
+
+    /// `None` when there is no such alarm.
+    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
+        Ok(self.alarms(&[name.to_owned()]).await?.into_iter().next())
+    }
+
+    /// Does a mute rule keep the alarm's actions back now?
+    async fn is_muted(&self, alarm: &str) -> Answer<bool>;
 
     async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags>;
 

@@ -256,8 +256,12 @@ pub struct Alarm {
     pub since: Timestamp,
     /// Whether its actions are switched on. One whose actions are off moves nothing.
     pub actions_enabled: bool,
+    /// What keeps a composite alarm's actions back: the state of its suppressor, or a period of waiting.
+    pub suppressed_by: Option<String>,
     /// What the dimensions of its metrics name.
     pub about: Vec<Subject>,
+    /// The alarms that a composite alarm's rule names. It is about what they are about.
+    pub children: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

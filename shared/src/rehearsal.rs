@@ -198,7 +198,8 @@ impl<C: Cloud> Cloud for Rehearsal<'_, C> {
         starts(service: &Service) -> Starts;
         scalable_targets(services: &[ServiceName]) -> Vec<(ServiceName, Bounds)>;
         alarms_in_alarm() -> Vec<Alarm>;
-        alarm(name: &str) -> Option<Alarm>;
+        alarms(names: &[String]) -> Vec<Alarm>;
+        is_muted(alarm: &str) -> bool;
         alarm_tags(alarm_arn: &str) -> Tags;
     }
 

@@ -505,9 +505,30 @@ def alarms_speak_every_protocol_of_cloudwatch(place):
     new = ask('{"AlarmNames":["clients"]}', "application/x-amz-json-1.0",
               **{"X-Amz-Target": "GraniteServiceVersion20100801.DescribeAlarms"})
     assert json.loads(new)["MetricAlarms"][0]["StateReason"] == "a test", new
+    mute_rules(cloudwatch, place, lambda body: ask(body, form))
     refused(lambda: cloudwatch.delete_alarms(AlarmNames=["clients"]), "ValidationError")
     cloudwatch.delete_alarms(AlarmNames=["clients", "any-client"])
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def mute_rules(cloudwatch, place, ask):
+    """In each of the protocols, on the alarm `clients`."""
+    schedule = {"Expression": "cron(* * * * *)", "Duration": "PT2M", "Timezone": "Europe/Berlin"}
+    cloudwatch.put_alarm_mute_rule(Name="now", Rule={"Schedule": schedule}, MuteTargets={"AlarmNames": ["clients"]})
+    place.aws("cloudwatch", "put-alarm-mute-rule", "--name", "long-ago", "--rule",
+              "Schedule={Expression=at(2024-05-10T14:00),Duration=PT4H}", "--mute-targets", "AlarmNames=clients")
+    made = ask("Action=PutAlarmMuteRule&Version=2010-08-01&Name=later&Rule.Schedule.Expression=at(2099-01-01T00:00)"
+               "&Rule.Schedule.Duration=P7D&MuteTargets.AlarmNames.member.1=clients")
+    assert "<PutAlarmMuteRuleResponse" in made, made
+    shown = cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName="now")
+    assert (shown["Rule"]["Schedule"], shown["Status"], shown["MuteType"]) == (schedule, "ACTIVE", "RECURRING"), shown
+    statuses = [it["Status"] for it in cloudwatch.list_alarm_mute_rules(AlarmName="clients")["AlarmMuteRuleSummaries"]]
+    assert statuses == ["SCHEDULED", "EXPIRED", "ACTIVE"], statuses
+    active = ask("Action=ListAlarmMuteRules&Version=2010-08-01&AlarmName=clients&Statuses.member.1=ACTIVE")
+    assert active.count("<AlarmMuteRuleArn>") == 1 and "alarm-mute-rule:now</AlarmMuteRuleArn>" in active, active
+    for name in ["now", "long-ago", "later", "nobody"]:
+        cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName=name)
+    refused(lambda: cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName="now"), "ResourceNotFoundException")
 
 
 @check

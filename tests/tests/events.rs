@@ -92,6 +92,7 @@ const SCALE: &[(&str, &str)] = &[
     ("direct-ok", "look: alarm game/cpu about pushboat/game-2048"),
     ("direct-metric-math", "look: alarm game/load about targetgroup/game/6d0ecf831eec9f09"),
     ("direct-composite", "look: alarm game/anything about all"),
+    ("direct-composite-after-waiting", "look: alarm game/anything about all"),
     ("direct-contributor", "look: alarm game/each about pushboat/game-2048"),
     ("direct-other-account", "the event is of account '999999999999'"),
     ("direct-no-account", "the event is of account '', this is"),

@@ -8,8 +8,9 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::error::ProvideErrorMetadata;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
-    AlarmType, ComparisonOperator, Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy,
-    StandardUnit, StateValue, Statistic, Tag,
+    ActionsSuppressedBy, AlarmMuteRuleStatus, AlarmType, ComparisonOperator, Dimension, Metric,
+    MetricDataQuery, MetricDatum, MetricStat, MuteTargets, Rule, ScanBy, Schedule, StandardUnit, StateValue,
+    Statistic, Tag,
 };
 use pushboat_tests::wire::{KEY, SECRET, Stand, cloudwatch_at};
 
@@ -217,5 +218,109 @@ async fn an_alarm_is_put_shown_set_and_deleted_and_the_bus_hears_of_it() {
     client.delete_alarms().alarm_names("any").alarm_names("too-much").send().await.unwrap();
     let left = client.describe_alarms().send().await.unwrap();
     assert!(left.metric_alarms().is_empty());
+    stand.stop().await;
+}
+
+/// An alarm that nothing is measured for.
+async fn put_quiet(client: &Client, name: &str) {
+    let put = client.put_metric_alarm().alarm_name(name).namespace("Game").metric_name("Nothing").period(60);
+    let put = put.statistic(Statistic::Sum).evaluation_periods(1).threshold(1.0).treat_missing_data("ignore");
+    put.comparison_operator(ComparisonOperator::GreaterThanThreshold).send().await.unwrap();
+}
+
+async fn set(client: &Client, name: &str, state: StateValue) {
+    let request = client.set_alarm_state().alarm_name(name).state_value(state).state_reason("a test");
+    request.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn mute_rules_are_put_shown_listed_and_deleted_and_the_bus_hears_of_a_muted_alarm() {
+    let stand = Stand::start().await;
+    let client = client(&stand);
+    put_quiet(&client, "queue").await;
+    let put = |name: &str, expression: &str| {
+        let schedule = Schedule::builder().expression(expression).duration("PT2M").timezone("Asia/Tokyo");
+        let rule = Rule::builder().schedule(schedule.build()).build();
+        let targets = MuteTargets::builder().set_alarm_names(Some(vec!["queue".to_owned()])).build();
+        client.put_alarm_mute_rule().name(name).rule(rule).mute_targets(targets)
+    };
+    let expiry = DateTime::from_secs(now() + 86_400);
+    let always = put("always", "cron(* * * * *)").description("every minute").expire_date(expiry);
+    always.tags(Tag::builder().key("team").value("game").build()).send().await.unwrap();
+    put("past", "at(2024-05-10T14:00)").send().await.unwrap();
+    put("future", "at(2099-05-10T14:00)").send().await.unwrap();
+
+    let shown = client.get_alarm_mute_rule().alarm_mute_rule_name("always").send().await.unwrap();
+    let schedule = shown.rule().unwrap().schedule().unwrap();
+    assert_eq!((schedule.expression(), schedule.duration()), (Some("cron(* * * * *)"), Some("PT2M")));
+    assert_eq!((schedule.timezone(), shown.description()), (Some("Asia/Tokyo"), Some("every minute")));
+    assert_eq!(shown.mute_targets().unwrap().alarm_names(), ["queue"]);
+    assert_eq!((shown.start_date(), shown.expire_date()), (None, Some(&expiry)));
+    assert_eq!((shown.status(), shown.mute_type()), (Some(&AlarmMuteRuleStatus::Active), Some("RECURRING")));
+    assert!(shown.last_updated_timestamp().is_some());
+    let arn = shown.alarm_mute_rule_arn().unwrap();
+    let tags = client.list_tags_for_resource().resource_arn(arn).send().await.unwrap();
+    assert_eq!(tags.tags()[0].key(), Some("team"));
+
+    let mut pages = client.list_alarm_mute_rules().alarm_name("queue").max_records(2).into_paginator().send();
+    let mut listed = Vec::new();
+    while let Some(page) = pages.next().await {
+        listed.extend(page.unwrap().alarm_mute_rule_summaries().to_vec());
+    }
+    let statuses: Vec<_> = listed.iter().filter_map(|it| Some(it.status()?.as_str())).collect();
+    assert_eq!(statuses, ["ACTIVE", "SCHEDULED", "EXPIRED"], "by name");
+    let kinds: Vec<_> = listed.iter().filter_map(|it| it.mute_type()).collect();
+    assert_eq!(kinds, ["RECURRING", "ONE_TIME", "ONE_TIME"]);
+
+    set(&client, "queue", StateValue::Alarm).await;
+    let muted = || {
+        let seen = stand.place.bus().recent().into_iter().map(|seen| seen.event);
+        let mut of_alarms = seen.filter(|event| event["source"] == "aws.cloudwatch");
+        of_alarms.find_map(|event| event["detail"]["muteDetail"]["mutedByArn"].as_str().map(str::to_owned))
+    };
+    for _ in 0..200 {
+        if muted().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(muted().as_deref(), Some(arn));
+
+    let wrong = put("six-fields", "cron(0 2 * * ? *)").send().await.unwrap_err();
+    assert_eq!(wrong.code(), Some("ValidationError"));
+    for _ in 0..2 {
+        client.delete_alarm_mute_rule().alarm_mute_rule_name("always").send().await.unwrap();
+    }
+    let gone = client.get_alarm_mute_rule().alarm_mute_rule_name("always").send().await.unwrap_err();
+    assert!(gone.into_service_error().is_resource_not_found_exception());
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_suppressor_is_shown_with_what_it_suppresses() {
+    let stand = Stand::start().await;
+    let client = client(&stand);
+    for name in ["queue", "maintenance"] {
+        put_quiet(&client, name).await;
+    }
+    set(&client, "maintenance", StateValue::Alarm).await;
+    let put = client.put_composite_alarm().alarm_name("any").alarm_rule("ALARM(queue)");
+    let put = put.actions_suppressor("maintenance").actions_suppressor_wait_period(60);
+    let lacking = put.clone().send().await.unwrap_err();
+    assert_eq!(lacking.code(), Some("MissingParameter"));
+    put.actions_suppressor_extension_period(90).send().await.unwrap();
+    set(&client, "queue", StateValue::Alarm).await;
+    let show = async || {
+        let request = client.describe_alarms().alarm_names("any").alarm_types(AlarmType::CompositeAlarm);
+        request.send().await.unwrap().composite_alarms.unwrap().remove(0)
+    };
+    let shown = show().await;
+    assert_eq!(shown.actions_suppressor(), Some("maintenance"));
+    assert_eq!(shown.actions_suppressor_wait_period(), Some(60));
+    assert_eq!(shown.actions_suppressor_extension_period(), Some(90));
+    assert_eq!(shown.actions_suppressed_by(), Some(&ActionsSuppressedBy::Alarm));
+    assert_eq!(shown.actions_suppressed_reason(), Some("Actions suppressed by Alarm"));
+    set(&client, "maintenance", StateValue::Ok).await;
+    assert_eq!(show().await.actions_suppressed_by(), Some(&ActionsSuppressedBy::ExtensionPeriod));
     stand.stop().await;
 }

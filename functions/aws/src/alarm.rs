@@ -47,7 +47,9 @@ fn changed(detail: &Value) -> Result<Hint, Ignored> {
         return Err(Ignored::Suppressed { alarm: name.to_owned(), by: suppressed_by.to_owned() });
     }
     let (before, after) = (text("/previousState/value"), text("/state/value"));
-    if !after.is_empty() && before == after {
+    // CloudWatch carries out what was suppressed when that ends, though the state has not changed since.
+    let was_suppressed = !text("/previousState/actionsSuppressedBy").is_empty();
+    if !after.is_empty() && before == after && !was_suppressed {
         return Err(Ignored::SameState { alarm: name.to_owned(), state: after.to_owned() });
     }
     Ok(Hint::Alarm { name: name.to_owned(), about: about(detail) })

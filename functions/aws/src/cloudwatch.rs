@@ -1,25 +1,22 @@
-//! CloudWatch: the load of services, and alarms.
+//! CloudWatch: the load of services.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::Builder;
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{
-    AlarmType, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, ScanBy, StateValue,
-};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
 use pushboat::Timestamp;
 use pushboat::capacity::load::Points;
 use pushboat::capacity::{FAST_SECONDS, Signal};
 use pushboat::cloud::Answer;
 use pushboat::forecast::{self, COARSE_MINUTES};
 use pushboat::metrics::{FAST_PERIOD, Fast, Metrics};
-use pushboat::model::{Alarm, AlarmState, Service, Subject, Tags};
+use pushboat::model::Service;
 
 use crate::client::Aws;
 use crate::error::{incomplete, trouble};
 use crate::history::{History, Series};
-use crate::time::moment;
 
 const DAY_MINUTES: i64 = 1440;
 const MINUTE: i32 = 60;
@@ -29,7 +26,6 @@ const FAST_A_MINUTE: f64 = 3.0;
 /// A service may begin to be measured every 20 seconds.
 const ASK_AGAIN_MINUTES: i64 = 60;
 const LATELY_MINUTES: i64 = 5;
-const ALARMS_PER_CALL: i32 = 100;
 
 /// One metric of a service, with its statistic.
 #[derive(Debug, Clone)]
@@ -66,7 +62,7 @@ impl Measured {
 }
 
 impl Aws {
-    fn cloudwatch(&self) -> Client {
+    pub(crate) fn cloudwatch(&self) -> Client {
         let config = Builder::from(&self.config).interceptor(self.clock.clone());
         Client::from_conf(config.build())
     }
@@ -267,33 +263,6 @@ impl Aws {
         }
         Ok(read)
     }
-
-    pub(crate) async fn list_alarms_in_alarm(&self) -> Answer<Vec<Alarm>> {
-        let request = self.cloudwatch().describe_alarms().state_value(StateValue::Alarm);
-        let request = request.alarm_types(AlarmType::MetricAlarm).max_records(ALARMS_PER_CALL);
-        let mut pages = request.into_paginator().send();
-        let mut alarms = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| trouble("DescribeAlarms", "those in ALARM", error))?;
-            alarms.extend(page.metric_alarms().iter().filter_map(alarm));
-        }
-        Ok(alarms)
-    }
-
-    pub(crate) async fn find_alarm(&self, name: &str) -> Answer<Option<Alarm>> {
-        let request = self.cloudwatch().describe_alarms().alarm_names(name);
-        let answer = request.alarm_types(AlarmType::MetricAlarm).send().await;
-        let answer = answer.map_err(|error| trouble("DescribeAlarms", name, error))?;
-        Ok(answer.metric_alarms().iter().find_map(alarm))
-    }
-
-    pub(crate) async fn find_alarm_tags(&self, arn: &str) -> Answer<Tags> {
-        let answer = self.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = answer.map_err(|error| trouble("ListTagsForResource", arn, error))?;
-        let pairs =
-            answer.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
-        Ok(pairs.collect())
-    }
 }
 
 fn of_service(service: &Service, name: &'static str, stat: &'static str) -> Measured {
@@ -319,28 +288,4 @@ fn metrics(history: &History, measured: &[Measured], first: i64, end: i64) -> Me
         }
     }
     metrics
-}
-
-fn alarm(found: &MetricAlarm) -> Option<Alarm> {
-    let changed_at = found.state_transitioned_timestamp().or(found.state_updated_timestamp())?;
-    let own = Some(found.dimensions());
-    let in_math =
-        found.metrics().iter().filter_map(|query| Some(query.metric_stat()?.metric()?.dimensions()));
-    let about: BTreeSet<Subject> = own.into_iter().chain(in_math).filter_map(subject).collect();
-    Some(Alarm {
-        name: found.alarm_name()?.to_owned(),
-        arn: found.alarm_arn()?.to_owned(),
-        state: match found.state_value()? {
-            StateValue::Alarm => AlarmState::Alarm,
-            StateValue::Ok => AlarmState::Ok,
-            _ => AlarmState::InsufficientData,
-        },
-        since: moment(changed_at)?,
-        actions_enabled: found.actions_enabled().unwrap_or(true),
-        about: about.into_iter().collect(),
-    })
-}
-
-fn subject(dimensions: &[Dimension]) -> Option<Subject> {
-    Subject::of(dimensions.iter().filter_map(|it| Some((it.name()?, it.value()?))))
 }

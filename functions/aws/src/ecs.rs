@@ -242,8 +242,12 @@ impl Cloud for Aws {
         self.list_alarms_in_alarm().await
     }
 
-    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
-        self.find_alarm(name).await
+    async fn alarms(&self, names: &[String]) -> Answer<Vec<Alarm>> {
+        self.find_alarms(names).await
+    }
+
+    async fn is_muted(&self, alarm: &str) -> Answer<bool> {
+        self.has_active_mute_rule(alarm).await
     }
 
     async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {

@@ -5,6 +5,7 @@
 //! | `client` | the SDK's clients, from the environment, connections opened early |
 //! | `ecs`, `ecr`, `elbv2`, `autoscaling`, `cloudwatch`, `logs`, `eventbridge` | one service each: question in the domain's words, answer in the domain's words |
 //! | `tasks` | ECS once more: tasks that stopped, and what services say |
+//! | `alarms` | CloudWatch once more: how alarms stand, and whether they are muted |
 //! | `starts` | ECS and ELBv2: how tasks have started lately |
 //! | `history` | the load of services in the memory of a warm function, topped up |
 //! | `raw` | the JSON itself, past the SDK's types: bodies, and the `Date` of answers |
@@ -18,6 +19,7 @@
 //! This is the only place that knows the AWS SDK. It does not know which AWS it talks to.
 
 mod alarm;
+mod alarms;
 mod autoscaling;
 mod client;
 mod cloudwatch;

@@ -8,7 +8,9 @@
 //! write the same. With OK it is removed.
 //!
 //! What is asked here is how the alarm stands now, not what an event said: a late event of an alarm that is OK again
-//! must not bring its bound back.
+//! must not bring its bound back. An alarm that acts on nobody moves nothing: `stands` says which do not act, and why.
+
+pub mod rule;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::policy::{MOST_TASKS, count};
-use crate::model::Tags;
+use crate::model::{Alarm, AlarmState, Tags};
 use crate::policy::tag_value;
 
 /// On the alarm.
@@ -51,7 +53,7 @@ pub enum State {
     Alarm {
         since: Timestamp,
     },
-    /// Also where it is muted, or is not there any more, with the time it was looked for.
+    /// Also where it does not act, or is not there any more, with the time it was looked for.
     Ok {
         since: Timestamp,
     },
@@ -75,6 +77,41 @@ pub enum Change {
     Keep,
     Write(Bound),
     Remove,
+}
+
+/// Whether an alarm is muted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Muted {
+    Yes,
+    No,
+    /// It counts as not muted, and the reason says why nobody knows.
+    NotToBeFound(String),
+    /// Not now: the next look knows more.
+    NotYet,
+}
+
+/// How an alarm stands, with the words for one that does not act. CloudWatch would not carry out its actions, so nor does
+/// Pushboat move anything.
+pub fn stands(alarm: &Alarm, muted: &Muted, now: Timestamp) -> (State, Option<String>) {
+    // AWS's clock shows whole seconds, so "now" may lie before the transition.
+    let silent = |words: String| (State::Ok { since: now.max(alarm.since) }, Some(words));
+    let name = &alarm.name;
+    match (alarm.state, muted) {
+        _ if !alarm.actions_enabled => silent(format!("the actions of the alarm {name} are switched off")),
+        (AlarmState::Ok, _) => (State::Ok { since: alarm.since }, None),
+        (AlarmState::InsufficientData, _) => (State::Unknown, None),
+        (AlarmState::Alarm, _) if alarm.suppressed_by.is_some() => {
+            let by = alarm.suppressed_by.as_deref().unwrap_or_default();
+            silent(format!("the actions of the alarm {name} are suppressed by {by}"))
+        }
+        (AlarmState::Alarm, Muted::Yes) => silent(format!("the alarm {name} is muted")),
+        (AlarmState::Alarm, Muted::NotYet) => (State::Unknown, None),
+        (AlarmState::Alarm, Muted::No) => (State::Alarm { since: alarm.since }, None),
+        (AlarmState::Alarm, Muted::NotToBeFound(why)) => {
+            let words = format!("nobody can tell whether the alarm {name} is muted, so it counts ({why})");
+            (State::Alarm { since: alarm.since }, Some(words))
+        }
+    }
 }
 
 /// What the tag of this alarm becomes. `present` is the service's desired count, `least` and `most` its bounds.

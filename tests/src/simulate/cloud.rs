@@ -318,9 +318,16 @@ impl Cloud for Lens {
         self.ask("DescribeAlarms", "in ALARM", list).await
     }
 
-    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
-        let find = |stage: &mut Stage| Ok(stage.alarms().find(|it| it.name == name).cloned());
-        self.ask("DescribeAlarms", name, find).await
+    async fn alarms(&self, names: &[String]) -> Answer<Vec<Alarm>> {
+        let find = |stage: &mut Stage| {
+            let named = stage.alarms().filter(|it| names.contains(&it.name));
+            Ok(named.cloned().collect())
+        };
+        self.ask("DescribeAlarms", &names.join(" "), find).await
+    }
+
+    async fn is_muted(&self, alarm: &str) -> Answer<bool> {
+        self.ask("ListAlarmMuteRules", alarm, |_| Ok(false)).await
     }
 
     async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {

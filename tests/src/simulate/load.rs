@@ -68,7 +68,9 @@ impl Load {
                 state: AlarmState::Ok,
                 since: pushboat::Timestamp::UNIX_EPOCH,
                 actions_enabled: true,
+                suppressed_by: None,
                 about: vec![Subject::Service(service)],
+                children: Vec::new(),
             };
             OfService {
                 visitors: PER_TASK,

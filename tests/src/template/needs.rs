@@ -147,6 +147,10 @@ fn of_others(row: &Row<'_>) -> Option<Vec<Need>> {
         | "ecr:DescribeImageScanFindings"
         | "ecr:GetDownloadUrlForLayer"
         | "ecr:PutImage" => vec![repository(row.text("repositoryName"))],
+        // Composite alarms are shown only to whom may see everything.
+        "cloudwatch:DescribeAlarms" if row.texts("AlarmTypes").any(|it| it == "CompositeAlarm") => {
+            vec![row.need("*".to_owned(), &row.here)]
+        }
         // Without names it is every alarm, which a permission for each of them is.
         "cloudwatch:DescribeAlarms" => match row.texts("AlarmNames").count() {
             0 => vec![row.need(arn("cloudwatch", "alarm:*"), &row.here)],
@@ -155,6 +159,9 @@ fn of_others(row: &Row<'_>) -> Option<Vec<Need>> {
                 alarms.map(|name| row.need(arn("cloudwatch", &format!("alarm:{name}")), &row.here)).collect()
             }
         },
+        "cloudwatch:ListAlarmMuteRules" => {
+            vec![row.need(arn("cloudwatch", "alarm-mute-rule:*"), &row.here)]
+        }
         "cloudwatch:ListTagsForResource" => vec![row.need(row.text("ResourceARN").to_owned(), &row.here)],
         "logs:GetLogEvents" => {
             let (group, stream) = (row.text("logGroupName"), row.text("logStreamName"));

@@ -2,7 +2,7 @@
 
 use super::value::{Answer, Value};
 use super::{metric_members, queries};
-use crate::world::cloudwatch::{Alarm, Configuration, MetricAlarm, Watched};
+use crate::world::cloudwatch::{Alarm, CompositeAlarm, Configuration, MetricAlarm, Suppression, Watched};
 
 pub(super) fn alarm(alarm: &Alarm) -> Value {
     let answer = Answer::new()
@@ -20,10 +20,25 @@ pub(super) fn alarm(alarm: &Alarm) -> Value {
         .put("StateUpdatedTimestamp", Value::Time(alarm.state.updated_at))
         .put("StateTransitionedTimestamp", Value::Time(alarm.state.transitioned_at));
     match &alarm.configuration {
-        Configuration::Composite(composite) => answer.put("AlarmRule", Value::text(&composite.text)),
+        Configuration::Composite(composite) => composite_alarm(answer, composite, alarm.state.suppression),
         Configuration::Metric(metric) => metric_alarm(answer, metric),
     }
     .done()
+}
+
+fn composite_alarm(answer: Answer, alarm: &CompositeAlarm, suppression: Option<Suppression>) -> Answer {
+    let answer = answer.put("AlarmRule", Value::text(&alarm.text));
+    let answer = match &alarm.suppressor {
+        Some(suppressor) => answer
+            .put("ActionsSuppressor", Value::text(&suppressor.alarm))
+            .put("ActionsSuppressorWaitPeriod", Value::Integer(suppressor.wait_seconds))
+            .put("ActionsSuppressorExtensionPeriod", Value::Integer(suppressor.extension_seconds)),
+        None => answer,
+    };
+    let by = suppression.map(|it| it.by);
+    answer
+        .maybe("ActionsSuppressedBy", by.map(|by| Value::text(by.name())))
+        .maybe("ActionsSuppressedReason", by.map(|by| Value::Text(by.reason())))
 }
 
 fn metric_alarm(answer: Answer, alarm: &MetricAlarm) -> Answer {

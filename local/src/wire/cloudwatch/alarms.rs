@@ -6,20 +6,19 @@ use super::{alarm_view, invalid, metric, validation};
 use crate::wire::paging::{self, Order};
 use crate::world::cloudwatch::{
     Actions, Alarm, AlarmTags, Comparison, MetricAlarm, MetricStat, MissingData, PutAlarm, PutCompositeAlarm,
-    PutMetricAlarm, StateValue, Watched,
+    PutMetricAlarm, StateValue, Suppressor, Watched,
 };
 use crate::world::{Refusal, World};
 
 const MOST_NAMES: usize = 100;
 const MOST_TAGS: usize = 50;
 /// What is not here and would change what an alarm does.
-const NOT_BUILT: [&str; 7] = [
+const NOT_BUILT: [&str; 6] = [
     "ThresholdMetricId",
     "EvaluationCriteria",
     "EvaluationInterval",
     "EvaluationWindow",
     "WarmUpConfiguration",
-    "ActionsSuppressor",
     "ActionConfiguration",
 ];
 
@@ -40,7 +39,7 @@ fn read_alarm(input: &Value) -> Result<PutAlarm, Refusal> {
     })
 }
 
-fn read_tags(input: &Value) -> Result<AlarmTags, Refusal> {
+pub(super) fn read_tags(input: &Value) -> Result<AlarmTags, Refusal> {
     let mut tags = AlarmTags::new();
     for tag in input.list_of("Tags")? {
         let key = tag.required_text("Key")?;
@@ -120,7 +119,17 @@ fn read_watched(input: &Value) -> Result<Watched, Refusal> {
 
 pub(super) fn put_composite(world: &mut World, input: &Value) -> Result<Value, Refusal> {
     let rule = input.required_text("AlarmRule")?.to_owned();
-    world.put_composite_alarm(PutCompositeAlarm { alarm: read_alarm(input)?, rule })?;
+    let suppressor = input.text_of("ActionsSuppressor")?.filter(|name| !name.is_empty());
+    let seconds = |name: &str| input.integer_of(name)?.ok_or_else(|| missing(name));
+    let suppressor = suppressor.map(|alarm| {
+        Ok::<_, Refusal>(Suppressor {
+            alarm: alarm.to_owned(),
+            wait_seconds: seconds("ActionsSuppressorWaitPeriod")?,
+            extension_seconds: seconds("ActionsSuppressorExtensionPeriod")?,
+        })
+    });
+    let suppressor = suppressor.transpose()?;
+    world.put_composite_alarm(PutCompositeAlarm { alarm: read_alarm(input)?, rule, suppressor })?;
     Ok(nothing())
 }
 
@@ -181,7 +190,11 @@ pub(super) fn describe(world: &mut World, input: &Value) -> Result<Value, Refusa
     Ok(answer.maybe("NextToken", page.next.map(Value::Text)).done())
 }
 
-fn page<T>(items: Vec<(String, T)>, order: Order, input: &Value) -> Result<paging::Page<T>, Refusal> {
+pub(super) fn page<T>(
+    items: Vec<(String, T)>,
+    order: Order,
+    input: &Value,
+) -> Result<paging::Page<T>, Refusal> {
     let size = input.integer_of("MaxRecords")?.unwrap_or(50);
     let size = usize::try_from(size).ok().filter(|size| (1..=100).contains(size));
     let size = size.ok_or_else(|| validation("MaxRecords must be between 1 and 100."))?;
@@ -292,6 +305,6 @@ pub(super) fn history(world: &mut World, input: &Value) -> Result<Value, Refusal
     Ok(answer.maybe("NextToken", page.next.map(Value::Text)).done())
 }
 
-fn nothing() -> Value {
+pub(super) fn nothing() -> Value {
     Value::Map(Vec::new())
 }

@@ -8,11 +8,13 @@
 //! | `metrics` | putting, listing and reading metrics |
 //! | `queries` | MetricDataQuery there and back |
 //! | `alarms`, `alarm_view` | alarms; how they are shown |
+//! | `mutes` | mute rules |
 
 mod alarm_view;
 mod alarms;
 pub(super) mod cbor;
 mod metrics;
+mod mutes;
 mod queries;
 pub(super) mod query;
 pub(super) mod value;
@@ -28,17 +30,21 @@ pub(super) const TARGET: &str = "GraniteServiceVersion20100801";
 
 type Operation = fn(&mut World, &Value) -> Result<Value, Refusal>;
 
-const OPERATIONS: [(&str, Operation); 16] = [
+const OPERATIONS: [(&str, Operation); 20] = [
+    ("DeleteAlarmMuteRule", mutes::delete),
     ("DeleteAlarms", alarms::delete),
     ("DescribeAlarmHistory", alarms::history),
     ("DescribeAlarms", alarms::describe),
     ("DescribeAlarmsForMetric", alarms::describe_for_metric),
     ("DisableAlarmActions", alarms::disable),
     ("EnableAlarmActions", alarms::enable),
+    ("GetAlarmMuteRule", mutes::get),
     ("GetMetricData", metrics::get_data),
     ("GetMetricStatistics", metrics::get_statistics),
+    ("ListAlarmMuteRules", mutes::list),
     ("ListMetrics", metrics::list),
     ("ListTagsForResource", alarms::list_tags),
+    ("PutAlarmMuteRule", mutes::put),
     ("PutCompositeAlarm", alarms::put_composite),
     ("PutMetricAlarm", alarms::put_metric),
     ("PutMetricData", metrics::put),

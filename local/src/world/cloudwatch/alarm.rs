@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::rule::Rule;
-use super::{MetricStat, Query, Subject};
+use super::{MetricStat, Query, Subject, Suppression, Suppressor};
 use crate::world::Timestamp;
 
 pub type AlarmTags = BTreeMap<String, String>;
@@ -25,6 +25,8 @@ pub struct Alarm {
     pub(super) next_evaluation: Option<Timestamp>,
     /// The id of its metric in events.
     pub(super) metric_id: String,
+    /// Its actions have not been carried out: the `previousState` that they will be told, in JSON.
+    pub(super) held_back: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +89,7 @@ pub struct CompositeAlarm {
     /// As it was written.
     pub text: String,
     pub(super) rule: Rule,
+    pub suppressor: Option<Suppressor>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +100,8 @@ pub struct AlarmState {
     pub reason_data: Option<String>,
     pub updated_at: Timestamp,
     pub transitioned_at: Timestamp,
+    /// Of a composite alarm with a suppressor.
+    pub suppression: Option<Suppression>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -251,6 +256,18 @@ impl MetricAlarm {
     }
 }
 
+impl CompositeAlarm {
+    fn event(&self) -> Value {
+        let mut shown = json!({ "alarmRule": self.text });
+        if let Some(suppressor) = &self.suppressor {
+            shown["actionsSuppressor"] = suppressor.alarm.as_str().into();
+            shown["actionsSuppressorWaitPeriod"] = suppressor.wait_seconds.into();
+            shown["actionsSuppressorExtensionPeriod"] = suppressor.extension_seconds.into();
+        }
+        shown
+    }
+}
+
 impl Alarm {
     pub fn is_composite(&self) -> bool {
         matches!(self.configuration, Configuration::Composite(_))
@@ -267,6 +284,13 @@ impl Alarm {
         }
     }
 
+    pub fn suppressor(&self) -> Option<&Suppressor> {
+        match &self.configuration {
+            Configuration::Composite(composite) => composite.suppressor.as_ref(),
+            Configuration::Metric(_) => None,
+        }
+    }
+
     /// The alarms that its rule names.
     pub fn children(&self) -> Vec<&str> {
         match &self.configuration {
@@ -278,7 +302,7 @@ impl Alarm {
     /// The `configuration` of events.
     pub(super) fn configuration_event(&self) -> Value {
         let mut shown = match &self.configuration {
-            Configuration::Composite(composite) => json!({ "alarmRule": composite.text }),
+            Configuration::Composite(composite) => composite.event(),
             Configuration::Metric(alarm) => json!({ "metrics": self.metrics_event(alarm) }),
         };
         if let Some(description) = &self.description {

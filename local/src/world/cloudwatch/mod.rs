@@ -8,21 +8,26 @@
 //! | `evaluate`, `decide` | when alarms are looked at, and what some data points mean for a state |
 //! | `rule` | the rules of composite alarms |
 //! | `state` | changes of state: events, actions, history |
+//! | `mute`, `cron` | mute rules, which keep actions back in windows of time; when these recur |
+//! | `suppress` | composite alarms whose actions another alarm keeps back |
 //!
 //! What AWS's own services measure becomes visible [`Settings::metric_delay_seconds`] after the end of the time it was
 //! measured in ([`Settings::fast_metric_delay_seconds`] where that is shorter than a minute); what a client puts, [`Settings::put_delay_seconds`] after it was put.
 
 mod alarm;
+mod cron;
 mod decide;
 mod evaluate;
 mod math;
 mod metric;
+mod mute;
 mod put;
 mod query;
 mod rule;
 mod series;
 mod state;
 mod statistics;
+mod suppress;
 #[cfg(test)]
 mod tests;
 
@@ -31,10 +36,12 @@ pub use alarm::{
     MissingData, StateValue, Watched,
 };
 pub use metric::{Datum, Dimensions, Metric, UNITS, check_value};
+pub use mute::{MuteRule, MuteStatus, PutMuteRule, Schedule};
 pub use put::{PutAlarm, PutCompositeAlarm, PutMetricAlarm};
 pub use query::{MetricStat, Query, QueryResult, Subject, query_period};
 pub use state::{HistoryItem, HistoryKind};
 pub use statistics::{Stat, Statistics};
+pub use suppress::{SuppressedBy, Suppression, Suppressor};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -77,6 +84,7 @@ pub struct CloudWatch {
     /// Data that nobody can see yet, by the moment from which they can.
     pending: BTreeMap<Timestamp, Vec<Datum>>,
     alarms: BTreeMap<String, Alarm>,
+    mute_rules: BTreeMap<String, MuteRule>,
     /// Oldest first.
     history: VecDeque<HistoryItem>,
 }
@@ -170,9 +178,13 @@ impl World {
 
     pub(super) fn next_cloudwatch_wake(&self) -> Option<Timestamp> {
         let pending = self.cloudwatch.pending.keys().next().copied();
-        let alarms = self.cloudwatch.alarms.values().filter_map(|alarm| alarm.next_evaluation);
+        let alarms = || self.cloudwatch.alarms.values();
+        let evaluated = alarms().filter_map(|alarm| alarm.next_evaluation);
+        let periods = alarms().filter_map(|alarm| alarm.state.suppression?.ends_at());
+        let held_back = alarms().filter(|alarm| alarm.held_back.is_some());
+        let unmuted = held_back.filter_map(|alarm| self.cloudwatch.unmuted_at(&alarm.name, self.now));
         // What lies back is done when things settle.
-        alarms.chain(pending).filter(|it| *it > self.now).min()
+        evaluated.chain(periods).chain(unmuted).chain(pending).filter(|it| *it > self.now).min()
     }
 
     pub(super) fn advance_cloudwatch(&mut self) {
@@ -183,6 +195,8 @@ impl World {
             }
         }
         self.evaluate_due_alarms();
+        self.update_suppressions();
+        self.carry_out_what_was_held_back();
     }
 }
 

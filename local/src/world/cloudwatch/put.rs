@@ -6,7 +6,7 @@ use serde_json::json;
 use super::rule::Rule;
 use super::{
     Actions, Alarm, AlarmState, AlarmTags, CompositeAlarm, Configuration, HistoryKind, MetricAlarm,
-    StateValue, Subject, Watched, query, validation,
+    StateValue, Subject, Suppressor, Watched, query, validation,
 };
 use crate::world::{Refusal, World};
 
@@ -36,6 +36,7 @@ pub struct PutMetricAlarm {
 pub struct PutCompositeAlarm {
     pub alarm: PutAlarm,
     pub rule: String,
+    pub suppressor: Option<Suppressor>,
 }
 
 impl World {
@@ -57,7 +58,17 @@ impl World {
                 )));
             }
         }
-        let composite = CompositeAlarm { text: request.rule, rule };
+        if let Some(suppressor) = &request.suppressor {
+            suppressor.check(&request.alarm.name, &self.cloudwatch)?;
+        }
+        // A period that has begun is another suppressor's.
+        if let Some(existing) = self.cloudwatch.alarms.get_mut(&request.alarm.name)
+            && existing.suppressor().map(Suppressor::name)
+                != request.suppressor.as_ref().map(Suppressor::name)
+        {
+            existing.state.suppression = None;
+        }
+        let composite = CompositeAlarm { text: request.rule, rule, suppressor: request.suppressor };
         self.put_alarm(request.alarm, Configuration::Composite(composite));
         self.settle();
         Ok(())
@@ -135,8 +146,8 @@ impl World {
         let now = self.now;
         let existing = self.cloudwatch.alarms.remove(&request.name);
         let is_new = existing.is_none();
-        let (state, tags, metric_id) = match existing {
-            Some(existing) => (existing.state, existing.tags, existing.metric_id),
+        let (state, tags, metric_id, held_back) = match existing {
+            Some(it) => (it.state, it.tags, it.metric_id, it.held_back),
             None => {
                 let state = AlarmState {
                     value: StateValue::InsufficientData,
@@ -144,8 +155,9 @@ impl World {
                     reason_data: None,
                     updated_at: now,
                     transitioned_at: now,
+                    suppression: None,
                 };
-                (state, request.tags, self.new_uuid())
+                (state, request.tags, self.new_uuid(), None)
             }
         };
         let next_evaluation =
@@ -161,6 +173,7 @@ impl World {
             tags,
             next_evaluation,
             metric_id,
+            held_back,
         };
         let done = if is_new { "created" } else { "updated" };
         let kind = HistoryKind::ConfigurationUpdate;
@@ -199,10 +212,12 @@ impl World {
         }
     }
 
-    /// The tags of the alarm with this ARN.
+    /// The tags of the alarm or the mute rule with this ARN.
     pub fn alarm_tags_mut(&mut self, arn: &str) -> Result<&mut AlarmTags, Refusal> {
-        let mut alarms = self.cloudwatch.alarms.values_mut();
-        alarms.find(|alarm| alarm.arn == arn).map(|alarm| &mut alarm.tags).ok_or_else(|| Refusal {
+        let alarms = self.cloudwatch.alarms.values_mut().map(|it| (&it.arn, &mut it.tags));
+        let rules = self.cloudwatch.mute_rules.values_mut().map(|it| (&it.arn, &mut it.tags));
+        let found = alarms.chain(rules).find(|(own, _)| *own == arn);
+        found.map(|(_, tags)| tags).ok_or_else(|| Refusal {
             http_status: 404,
             ..Refusal::new("ResourceNotFoundException", format!("Unknown resource: {arn}"))
         })

@@ -87,8 +87,16 @@ impl World {
             return;
         }
         alarm.state.transitioned_at = now;
+        let suppressor = alarm.suppressor().cloned();
+        let suppression = suppressor.and_then(|it| it.after_change(&self.cloudwatch, now));
+        let mute_detail = self.cloudwatch.mute_detail(name, now);
+        let Some(alarm) = self.cloudwatch.alarms.get_mut(name) else { return };
+        alarm.state.suppression = suppression;
+        let previous = state_event(&before, before.transitioned_at);
+        let is_held_back = alarm.actions.enabled && (suppression.is_some() || mute_detail.is_some());
+        alarm.held_back = is_held_back.then(|| previous.clone());
         let alarm = alarm.clone();
-        let (state, previous) = (state_event(&alarm.state), state_event(&before));
+        let state = state_event(&alarm.state, now);
         let summary = format!("Alarm updated from {} to {}", before.value.name(), change.value.name());
         let data = json!({
             "version": "1.0",
@@ -102,15 +110,48 @@ impl World {
             "previousState": previous,
             "configuration": alarm.configuration_event(),
         });
-        // CloudWatch tells EventBridge whether or not actions are enabled.
+        let mut detail = alarm_data.clone();
+        if let Some(mute_detail) = mute_detail {
+            detail["muteDetail"] = mute_detail;
+        }
+        // CloudWatch tells EventBridge whether or not actions are carried out.
         self.emit(
             "aws.cloudwatch",
             "CloudWatch Alarm State Change",
             std::slice::from_ref(&alarm.arn),
-            alarm_data.clone(),
+            detail,
         );
-        if alarm.actions.enabled {
+        if alarm.actions.enabled && !is_held_back {
             for action in alarm.actions.of(change.value) {
+                self.act(&alarm, action, &alarm_data);
+            }
+        }
+    }
+
+    /// By the state that each alarm has now. EventBridge hears of changes of state only, and this is none.
+    pub(super) fn carry_out_what_was_held_back(&mut self) {
+        let now = self.now;
+        let is_free = |alarm: &&Alarm| {
+            alarm.held_back.is_some()
+                && alarm.state.suppression.is_none()
+                && self.cloudwatch.unmuted_at(&alarm.name, now).is_none()
+        };
+        let free: Vec<String> =
+            self.cloudwatch.alarms.values().filter(is_free).map(|alarm| alarm.name.clone()).collect();
+        for name in free {
+            let Some(alarm) = self.cloudwatch.alarms.get_mut(&name) else { continue };
+            let previous = alarm.held_back.take();
+            let alarm = alarm.clone();
+            if !alarm.actions.enabled {
+                continue;
+            }
+            let alarm_data = json!({
+                "alarmName": alarm.name,
+                "state": state_event(&alarm.state, now),
+                "previousState": previous,
+                "configuration": alarm.configuration_event(),
+            });
+            for action in alarm.actions.of(alarm.state.value) {
                 self.act(&alarm, action, &alarm_data);
             }
         }
@@ -153,12 +194,16 @@ impl World {
     }
 }
 
-fn state_event(state: &super::AlarmState) -> Value {
+pub(super) fn state_event(state: &super::AlarmState, at: Timestamp) -> Value {
     let mut shown = json!({
         "value": state.value.name(),
         "reason": state.reason,
-        "timestamp": precise(state.transitioned_at),
+        "timestamp": precise(at),
     });
+    if let Some(suppression) = state.suppression {
+        shown["actionsSuppressedBy"] = suppression.by.name().into();
+        shown["actionsSuppressedReason"] = suppression.by.reason().into();
+    }
     if let Some(data) = &state.reason_data {
         shown["reasonData"] = data.as_str().into();
     }

@@ -116,6 +116,43 @@ fn two_at_once_write_the_same_and_nobody_leaves_the_bounds() {
 }
 
 #[test]
+fn an_alarm_that_would_not_act_is_as_good_as_ok_and_says_why() {
+    let rings = Alarm {
+        name: "queue".into(),
+        arn: "arn:aws:cloudwatch:eu:1:alarm:queue".into(),
+        state: AlarmState::Alarm,
+        since: at(7),
+        actions_enabled: true,
+        suppressed_by: None,
+        about: Vec::new(),
+        children: Vec::new(),
+    };
+    let off = Alarm { actions_enabled: false, ..rings.clone() };
+    let suppressed = Alarm { suppressed_by: Some("WaitPeriod".into()), ..rings.clone() };
+    let calm = Alarm { state: AlarmState::Ok, ..suppressed.clone() };
+    let unknown = Alarm { state: AlarmState::InsufficientData, ..suppressed.clone() };
+    let refused = Muted::NotToBeFound("AccessDenied".into());
+    let (alarm, ok) = (State::Alarm { since: at(7) }, State::Ok { since: at(9) });
+    for (found, muted, expected, words) in [
+        (&rings, &Muted::No, alarm, None),
+        (&rings, &Muted::Yes, ok, Some("is muted")),
+        (&rings, &Muted::NotYet, State::Unknown, None),
+        (&rings, &refused, alarm, Some("so it counts (AccessDenied)")),
+        (&off, &Muted::No, ok, Some("are switched off")),
+        (&suppressed, &Muted::No, ok, Some("are suppressed by WaitPeriod")),
+        (&calm, &Muted::Yes, State::Ok { since: at(7) }, None),
+        (&unknown, &Muted::Yes, State::Unknown, None),
+    ] {
+        let (state, why) = stands(found, muted, at(9));
+        assert_eq!(state, expected, "{why:?}");
+        assert_eq!(why.is_some(), words.is_some());
+        assert!(words.is_none_or(|words| why.unwrap().ends_with(words)), "{words:?}");
+    }
+    // In the second of the transition, of which "now" has no parts.
+    assert_eq!(stands(&rings, &Muted::Yes, at(6)).0, State::Ok { since: at(7) });
+}
+
+#[test]
 fn a_ceiling_goes_down() {
     let (mut tag, mut desired) = (None, 4);
     for now in [0, 10, 60, 120, 180, 240] {

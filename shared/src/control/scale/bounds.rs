@@ -3,47 +3,18 @@
 
 use jiff::Timestamp;
 
+use super::alarms::Alarms;
 use crate::capacity::Policy;
-use crate::capacity::alarm::{self, Bound, Change, Kind, STEP, State, Step};
+use crate::capacity::alarm::{self, Bound, Change, Kind, Muted, STEP, State, Step};
 use crate::cloud::{Answer, Cloud};
 use crate::control::Watch;
 use crate::decision::Decision;
-use crate::hint::Hint;
-use crate::model::{Alarm, AlarmState, Service, Tags};
-
-/// The alarms that a walk knows of.
-#[derive(Debug, Default)]
-pub(super) struct Alarms {
-    known: Vec<Alarm>,
-    /// What is not among them is not in ALARM.
-    are_all_in_alarm: bool,
-}
+use crate::model::{Alarm, Service, Tags};
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
-    /// Asked once a walk: the quota of DescribeAlarms is shared with ECS, which looks there whether to roll back.
-    pub(super) async fn alarms(&mut self) -> Alarms {
-        let known = match self.hint {
-            Hint::Alarm { name, about } if !about.is_empty() => {
-                self.cloud.alarm(name).await.map(|found| (found.into_iter().collect(), false))
-            }
-            Hint::Alarm { .. } | Hint::Everything => {
-                self.cloud.alarms_in_alarm().await.map(|all| (all, true))
-            }
-            _ => return Alarms::default(),
-        };
-        match known {
-            Ok((known, are_all_in_alarm)) => Alarms { known, are_all_in_alarm },
-            // What the tags say holds.
-            Err(error) => {
-                self.failed(None, error);
-                Alarms::default()
-            }
-        }
-    }
-
     /// Brings the bounds up to date, on AWS and in `service`, and says what has changed.
     pub(super) async fn follow_alarms(
-        &self,
+        &mut self,
         service: &mut Service,
         policy: &Policy,
         alarms: &Alarms,
@@ -54,7 +25,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let least = policy.bounds.min.unwrap_or(service.subnets.max(1)).min(max);
         let concerns = |alarm: &&Alarm| alarm.about.iter().any(|subject| subject.is(service));
         for alarm in alarms.known.iter().filter(concerns) {
-            let tags = self.cloud.alarm_tags(&alarm.arn).await?;
+            let tags = self.alarm_tags(alarms, alarm).await?;
             let Some(step) = tags.get(STEP) else { continue };
             let key = alarm::key(&alarm.name);
             handled.push(key.clone());
@@ -66,11 +37,12 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 }
             };
             let written = service.tags.get(&key).and_then(|value| Bound::parse(value));
-            let state = state(alarm, now);
+            let muted = self.muted(alarms, alarm, &service.name).await;
+            let (state, why) = alarm::stands(alarm, &muted, now);
             let present = service.desired_count;
             let change =
                 alarm::change(written.as_ref(), &alarm.name, state, step, present, (least, max), now);
-            changes.push((key, alarm.name.clone(), change));
+            changes.push((key, alarm.name.clone(), change, why));
         }
         if alarms.are_all_in_alarm {
             for (key, bound) in alarm::bounds(&service.tags) {
@@ -81,11 +53,15 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                     false => self.is_over(&bound, now).await?,
                 };
                 let change = if is_over { Change::Remove } else { Change::Keep };
-                changes.push((key.to_owned(), bound.alarm, change));
+                changes.push((key.to_owned(), bound.alarm, change, None));
             }
         }
-        for (key, name, change) in changes {
-            words.extend(self.write_bound(service, key, &name, change).await?);
+        for (key, name, change, why) in changes {
+            let is_removed = change == Change::Remove;
+            let written = self.write_bound(service, key, &name, change).await?;
+            // Why it does not act says more than that it is over.
+            words.extend(written.filter(|_| !is_removed || why.is_none()));
+            words.extend(why);
         }
         Ok(words)
     }
@@ -93,8 +69,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// Of an alarm that was not in ALARM when they were listed.
     async fn is_over(&self, bound: &Bound, now: Timestamp) -> Answer<bool> {
         let found = self.cloud.alarm(&bound.alarm).await?;
-        Ok(found
-            .is_none_or(|alarm| matches!(state(&alarm, now), State::Ok { since } if bound.since <= since)))
+        let stands = found.map(|alarm| alarm::stands(&alarm, &Muted::No, now).0);
+        Ok(stands.is_none_or(|state| matches!(state, State::Ok { since } if bound.since <= since)))
     }
 
     async fn write_bound(
@@ -122,15 +98,5 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 Ok(Some(format!("the alarm {name} is over")))
             }
         }
-    }
-}
-
-/// An alarm whose actions are off moves nothing.
-fn state(alarm: &Alarm, now: Timestamp) -> State {
-    match alarm.state {
-        _ if !alarm.actions_enabled => State::Ok { since: now },
-        AlarmState::Alarm => State::Alarm { since: alarm.since },
-        AlarmState::Ok => State::Ok { since: alarm.since },
-        AlarmState::InsufficientData => State::Unknown,
     }
 }

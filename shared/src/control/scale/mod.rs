@@ -1,16 +1,17 @@
 //! Capacity: observe, decide, act, and look once more, for each service whose owner has handed over its count.
 //!
 //! A walk of its own, beside that of releases: neither keeps the other from its work, and each sends an UpdateService with
-//! one member, so that neither overwrites the other. `look` is one look at one service, `bounds` what alarms raise and
-//! lower. How many tasks there should be is decided in `crate::capacity`.
+//! one member, so that neither overwrites the other. `look` is one look at one service, `alarms` what is known of alarms,
+//! `bounds` what they raise and lower. How many tasks there should be is decided in `crate::capacity`.
 
+mod alarms;
 mod bounds;
 mod look;
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use bounds::Alarms;
+use alarms::Alarms;
 use look::Sized;
 
 use super::turn::Shared;

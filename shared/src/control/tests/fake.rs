@@ -1,7 +1,7 @@
 //! A small cloud in memory that counts its writes and can be told to fail.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +73,8 @@ pub(super) struct Fake {
     pub(super) scalable: RefCell<Vec<(ServiceName, Bounds)>>,
     /// With their tags.
     pub(super) alarms: RefCell<Vec<(Alarm, Tags)>>,
+    /// Alarms that a mute rule names, while it is active.
+    pub(super) muted: RefCell<BTreeSet<String>>,
     /// What a person does just before the next change of a desired count.
     pub(super) slips_in_before_count: RefCell<Option<fn(&Fake)>>,
     /// Seconds since eight o'clock.
@@ -519,9 +521,15 @@ impl Cloud for Fake {
         Ok(in_alarm.cloned().collect())
     }
 
-    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
+    async fn alarms(&self, names: &[String]) -> Answer<Vec<Alarm>> {
         self.check("DescribeAlarms")?;
-        Ok(self.alarms.borrow().iter().map(|(alarm, _)| alarm).find(|it| it.name == name).cloned())
+        let alarms = self.alarms.borrow();
+        Ok(alarms.iter().map(|(alarm, _)| alarm).filter(|it| names.contains(&it.name)).cloned().collect())
+    }
+
+    async fn is_muted(&self, alarm: &str) -> Answer<bool> {
+        self.check("ListAlarmMuteRules")?;
+        Ok(self.muted.borrow().contains(alarm))
     }
 
     async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {

@@ -1,5 +1,6 @@
 //! The four steps against a small cloud in memory.
 
+mod alarms;
 mod choosing;
 mod crowd;
 mod deploying;

@@ -12,7 +12,7 @@ use crate::model::{Alarm, AlarmState, Deployment, RolloutState, ServiceStatus, S
 use crate::overview::Bounds;
 
 /// One service that may have two to ten tasks of 600 requests a minute each, at four.
-fn web() -> Fake {
+pub(super) fn web() -> Fake {
     let cloud = Fake::new(&[("web", "game:main")], 'a');
     set(&cloud, wanted::CAPACITY, "2-10");
     set(&cloud, wanted::LOAD, "requests/600");
@@ -25,7 +25,7 @@ fn set(cloud: &Fake, key: &str, value: &str) {
 }
 
 /// An hour of so many requests a minute, then these, up to a minute ago.
-fn requests(cloud: &Fake, before: f64, last: &[f64]) {
+pub(super) fn requests(cloud: &Fake, before: f64, last: &[f64]) {
     let end = cloud.now().unwrap().as_second() / 60 - 1;
     let first = end - 60;
     let from = end - i64::try_from(last.len()).unwrap();
@@ -36,32 +36,34 @@ fn requests(cloud: &Fake, before: f64, last: &[f64]) {
     cloud.metrics.borrow_mut().insert("web".into(), metrics);
 }
 
-async fn scale_all(cloud: &Fake, hint: &Hint) -> (Vec<Decision>, Result<(), Unfinished>) {
+pub(super) async fn scale_all(cloud: &Fake, hint: &Hint) -> (Vec<Decision>, Result<(), Unfinished>) {
     let mut decisions = Vec::new();
     let result = scale(cloud, &scope(), hint, &mut |decision| decisions.push(decision)).await;
     (decisions, result)
 }
 
-async fn sweep(cloud: &Fake) -> Decision {
+pub(super) async fn sweep(cloud: &Fake) -> Decision {
     let (mut decisions, result) = scale_all(cloud, &Hint::Everything).await;
     result.unwrap();
     assert_eq!(decisions.len(), 1, "{decisions:?}");
     decisions.remove(0)
 }
 
-fn desired(cloud: &Fake) -> u32 {
+pub(super) fn desired(cloud: &Fake) -> u32 {
     cloud.services.borrow()[0].desired_count
 }
 
 /// An alarm on the service, in ALARM since now.
-fn raise(cloud: &Fake, step: Option<&str>) -> Hint {
+pub(super) fn raise(cloud: &Fake, step: Option<&str>) -> Hint {
     let alarm = Alarm {
         name: "orders/queue-length".into(),
         arn: "arn:aws:cloudwatch:eu:1:alarm:orders/queue-length".into(),
         state: AlarmState::Alarm,
         since: cloud.now().unwrap(),
         actions_enabled: true,
+        suppressed_by: None,
         about: vec![Subject::Service(name("web"))],
+        children: Vec::new(),
     };
     let hint = Hint::Alarm { name: alarm.name.clone(), about: alarm.about.clone() };
     let tags = step.map(|step| (alarm::STEP.to_owned(), step.to_owned())).into_iter().collect();
@@ -69,7 +71,7 @@ fn raise(cloud: &Fake, step: Option<&str>) -> Hint {
     hint
 }
 
-fn calm(cloud: &Fake, state: AlarmState) {
+pub(super) fn calm(cloud: &Fake, state: AlarmState) {
     let now = cloud.now().unwrap();
     let mut alarms = cloud.alarms.borrow_mut();
     (alarms[0].0.state, alarms[0].0.since) = (state, now);

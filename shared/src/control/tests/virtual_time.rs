@@ -393,9 +393,14 @@ impl Cloud for Invocation<'_> {
         self.fake().alarms_in_alarm().await
     }
 
-    async fn alarm(&self, name: &str) -> Answer<Option<Alarm>> {
+    async fn alarms(&self, names: &[String]) -> Answer<Vec<Alarm>> {
         self.call("DescribeAlarms").await?;
-        self.fake().alarm(name).await
+        self.fake().alarms(names).await
+    }
+
+    async fn is_muted(&self, alarm: &str) -> Answer<bool> {
+        self.call("ListAlarmMuteRules").await?;
+        self.fake().is_muted(alarm).await
     }
 
     async fn alarm_tags(&self, alarm_arn: &str) -> Answer<Tags> {

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:sweep";
+pub(super) const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:sweep";
 
-fn alarm(datapoints: usize, periods: usize, missing: Option<MissingData>) -> PutMetricAlarm {
+pub(super) fn alarm(datapoints: usize, periods: usize, missing: Option<MissingData>) -> PutMetricAlarm {
     PutMetricAlarm {
         alarm: PutAlarm {
             name: "too-much".into(),
@@ -39,7 +39,7 @@ fn reason(world: &World) -> &str {
 }
 
 /// Events of alarms, and invocations of functions.
-fn told(world: &mut World) -> (Vec<Value>, Vec<(String, Value)>) {
+pub(super) fn told(world: &mut World) -> (Vec<Value>, Vec<(String, Value)>) {
     let (mut events, mut invocations) = (Vec::new(), Vec::new());
     for effect in world.take_effects() {
         match effect {
@@ -237,6 +237,7 @@ fn a_composite_alarm_follows_its_children_and_keeps_them() {
             ..PutAlarm::default()
         },
         rule: rule.into(),
+        suppressor: None,
     };
     for wrong in ["ALARM(nobody)", "ALARM(any)", "ALARM(too-much", ""] {
         assert_eq!(
@@ -271,7 +272,7 @@ fn alarms_that_refer_to_each_other_do_not_spin() {
     let mut world = world();
     let put = |world: &mut World, name: &str, rule: &str| {
         let alarm = PutAlarm { name: name.into(), ..PutAlarm::default() };
-        world.put_composite_alarm(PutCompositeAlarm { alarm, rule: rule.into() }).unwrap();
+        world.put_composite_alarm(PutCompositeAlarm { alarm, rule: rule.into(), suppressor: None }).unwrap();
     };
     put(&mut world, "a", "TRUE");
     put(&mut world, "b", "NOT ALARM(a)");

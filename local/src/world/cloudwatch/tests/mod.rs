@@ -4,6 +4,7 @@
 
 mod alarms;
 mod metrics;
+mod silent;
 
 use super::*;
 use crate::world::{Effect, World};
