@@ -85,12 +85,12 @@ pub(super) async fn send(
 ) -> Result<Answer, Trouble> {
     let since = Instant::now();
     let unreachable = |source: Box<dyn Error + Send + Sync>| {
-        // The outermost error only says that there is one.
-        let source = match source.source() {
-            Some(inner) => inner.to_string().into(),
-            None => source,
-        };
-        Trouble::Unreachable { url: raw.url.clone(), source }
+        // Only the innermost says what happened: a port that is closed, a name that nobody has, a certificate.
+        let mut innermost: &dyn Error = source.as_ref();
+        while let Some(inner) = innermost.source() {
+            innermost = inner;
+        }
+        Trouble::Unreachable { url: raw.url.clone(), source: innermost.to_string().into() }
     };
     let sending = async {
         let answer = http.request(request).await.map_err(|error| unreachable(Box::new(error)))?;
@@ -181,7 +181,7 @@ impl Client {
         Err(match (answer.status.as_u16(), problem) {
             (status @ 500.., problem) | (status @ 429, problem) => {
                 let why = problem.map(|it| format!("{}: {}", it.title, it.detail));
-                Trouble::InTrouble {
+                Trouble::Troubled {
                     call,
                     status,
                     why: why.unwrap_or_else(|| gateway_says(&json, &answer.body)),

@@ -75,7 +75,7 @@ pub(crate) enum Trouble {
     #[error(transparent)]
     NotAnswered(#[from] NotAnswered),
     #[error("{call}: the API or AWS is in trouble ({status}): {why}")]
-    InTrouble { call: String, status: u16, why: String },
+    Troubled { call: String, status: u16, why: String },
     #[error(
         "the API let nobody through ({status}): {call} was {identity}\nCheck that this identity may call the API \
          (execute-api:Invoke, or the token's audience and issuer), that the region is the API's, and this machine's clock."
@@ -101,6 +101,8 @@ pub(crate) enum Trouble {
     RolloutFailed(String),
     #[error("the roll-out has not come to its end in {seconds} s and goes on: {stands}")]
     NotInTime { seconds: u64, stands: String },
+    #[error("standard output cannot be written to")]
+    Output(#[from] std::io::Error),
     #[error("not followed any further; what was begun goes on")]
     Interrupted,
 }
@@ -114,8 +116,9 @@ impl Trouble {
             | Trouble::Unreachable { .. }
             | Trouble::Silent { .. }
             | Trouble::NotAnswered(_)
-            | Trouble::InTrouble { .. }
-            | Trouble::NotDone(_) => 1,
+            | Trouble::Troubled { .. }
+            | Trouble::NotDone(_)
+            | Trouble::Output(_) => 1,
             Trouble::NoAddress
             | Trouble::Usage(_)
             | Trouble::NoCredentials(_)

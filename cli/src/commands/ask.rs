@@ -55,7 +55,7 @@ pub(super) async fn about_service(
         _ => Ok(None),
     };
     if session.format == Format::Json {
-        session.print(&answer);
+        session.print(&answer)?;
     }
     if let Some(ended) = followed? {
         session.page.say(ended);
@@ -67,7 +67,7 @@ pub(super) async fn about_service(
 pub(super) async fn about_cluster(session: &Session, cluster: &str, ask: Ask) -> Result<(), Trouble> {
     let (answer, _) = carry_out(session, &format!("/clusters/{cluster}/{}", ask.call), &ask).await?;
     if session.format == Format::Json {
-        session.print(&answer);
+        session.print(&answer)?;
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ async fn carry_out(session: &Session, path: &str, ask: &Ask) -> Result<(Value, D
     let failed = decided.of(&["failed"]).next_back().map(|it| it.reason.clone());
     let Some(reason) = failed else { return Ok((answer, decided)) };
     if session.format == Format::Json {
-        session.print(&answer);
+        session.print(&answer)?;
     }
     Err(Trouble::NotDone(reason))
 }

@@ -13,6 +13,29 @@ pub(super) const POLL: Duration = Duration::from_secs(2);
 /// So many looks in a row may fail before it is given up: a roll-out takes longer than most troubles.
 const LOOKS_IN_VAIN: u32 = 5;
 
+/// With a network or an API that is away for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    in_vain: u32,
+}
+
+impl Patience {
+    /// `None`: look again.
+    pub(super) fn with<T>(&mut self, looked: Result<T, Trouble>) -> Result<Option<T>, Trouble> {
+        match looked {
+            Ok(seen) => {
+                self.in_vain = 0;
+                Ok(Some(seen))
+            }
+            Err(trouble) if trouble.exit_status() == 1 && self.in_vain < LOOKS_IN_VAIN => {
+                self.in_vain += 1;
+                Ok(None)
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+}
+
 /// How it ended, in words; a bad end is a trouble.
 pub(super) async fn follow(
     session: &Session,
@@ -22,22 +45,17 @@ pub(super) async fn follow(
 ) -> Result<Option<String>, Trouble> {
     let since = Instant::now();
     let mut bars: Option<Bars<'_>> = None;
-    let (mut in_vain, mut latest) = (0, "nothing was seen of it".to_owned());
+    let (mut trust, mut latest) = (Patience::default(), "nothing was seen of it".to_owned());
     let following = async {
         loop {
-            match session.look_at(name).await {
-                Ok(service) => {
-                    in_vain = 0;
-                    latest = stands(&service);
-                    bars.get_or_insert_with(|| Bars::new(&session.page, &service)).show(&service);
-                    match judge.look(&service) {
-                        Verdict::UnderWay => {}
-                        Verdict::Done(how) => return Ok(how),
-                        Verdict::Failed(why) => return Err(Trouble::RolloutFailed(why)),
-                    }
+            if let Some(service) = trust.with(session.look_at(name).await)? {
+                latest = stands(&service);
+                bars.get_or_insert_with(|| Bars::new(&session.page, &service)).show(&service);
+                match judge.look(&service) {
+                    Verdict::UnderWay => {}
+                    Verdict::Done(how) => return Ok(how),
+                    Verdict::Failed(why) => return Err(Trouble::RolloutFailed(why)),
                 }
-                Err(trouble) if trouble.exit_status() == 1 && in_vain < LOOKS_IN_VAIN => in_vain += 1,
-                Err(trouble) => return Err(trouble),
             }
             tokio::time::sleep(POLL).await;
         }

@@ -26,6 +26,7 @@ pub(crate) use scale::scale;
 pub(crate) use status::status;
 pub(crate) use watch::watch;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -33,7 +34,7 @@ use serde_json::Value;
 
 use crate::api::{Client, Name, Service, Trouble, connect, resolve};
 use crate::args::{Connection, Format};
-use crate::output::Look;
+use crate::output::{self, Look};
 use crate::terminal::{Page, Voice};
 
 /// The API, and the page that is written on.
@@ -71,16 +72,20 @@ impl Session {
     }
 
     /// The one document of a script.
-    fn print(&self, document: &Value) {
-        println!("{document:#}");
+    fn print(&self, document: &Value) -> Result<(), Trouble> {
+        Ok(output::put(&format!("{document:#}"))?)
     }
 }
 
 /// A refusal is an answer as well, and a script reads it where it reads the others.
 fn closed(done: Result<(), Trouble>, format: Format) -> Result<ExitCode> {
-    if let (Err(Trouble::Refused(problem)), Format::Json) = (&done, format) {
-        println!("{:#}", problem.document);
+    match done {
+        // Such as `head`, which has seen enough.
+        Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(Trouble::Refused(problem)) if format == Format::Json => {
+            output::put(&format!("{:#}", problem.document))?;
+            Err(Trouble::Refused(problem).into())
+        }
+        done => Ok(done.map(|()| ExitCode::SUCCESS)?),
     }
-    done?;
-    Ok(ExitCode::SUCCESS)
 }

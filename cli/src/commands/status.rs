@@ -21,10 +21,10 @@ async fn show(arguments: &Status) -> Result<(), Trouble> {
     let typed = arguments.which.service.as_deref();
     let one = typed.map(|typed| resolve(Some(typed), &services.services)).transpose()?;
     match (session.format, one) {
-        (Format::Json, None) => session.print(&answer),
-        (Format::Json, Some(one)) => session.print(as_it_came(&answer, &Name::of(one))),
-        (Format::Table, None) => println!("{}", output::services(&services.services, session.look)),
-        (Format::Table, Some(one)) => println!("{}", output::detail(one, session.look)),
+        (Format::Json, None) => session.print(&answer)?,
+        (Format::Json, Some(one)) => session.print(as_it_came(&answer, &Name::of(one)))?,
+        (Format::Table, None) => output::put(&output::services(&services.services, session.look))?,
+        (Format::Table, Some(one)) => output::put(&output::detail(one, session.look))?,
     }
     Ok(())
 }

@@ -1,12 +1,11 @@
 //! `pushboat watch`: the table again and again, or one service's roll-out to its end.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::follow::{POLL, follow};
+use super::follow::{POLL, Patience, follow};
 use super::judge::Judge;
 use super::{Session, closed};
 use crate::api::{Name, Service, Trouble};
@@ -38,16 +37,19 @@ pub(crate) async fn watch(arguments: Watch) -> Result<ExitCode> {
 /// On a terminal in place; elsewhere once more for each change.
 async fn all(session: &Session) -> Result<(), Trouble> {
     let mut shown = String::new();
+    let mut trust = Patience::default();
     loop {
-        let (_, services) = session.client.services(None).await?;
+        let Some((_, services)) = trust.with(session.client.services(None).await)? else {
+            tokio::time::sleep(POLL).await;
+            continue;
+        };
         // The terminal may have another size by now.
         let look = output::Look::of_stdout();
         let table = output::services(&services.services, look);
         if session.page.voice() == Voice::Bars {
-            print!("{FROM_THE_TOP}{table}\n\nevery {} s until Ctrl-C\n", POLL.as_secs());
-            let _ = std::io::stdout().flush();
+            output::put(&format!("{FROM_THE_TOP}{table}\n\nevery {} s until Ctrl-C", POLL.as_secs()))?;
         } else if table != shown {
-            println!("{table}\n");
+            output::put(&format!("{table}\n"))?;
         }
         shown = table;
         tokio::time::sleep(POLL).await;
@@ -66,15 +68,16 @@ async fn one(session: &Session, typed: &str) -> Result<(), Trouble> {
 }
 
 fn is_at_rest(service: &Service) -> bool {
-    !service.rollout.as_ref().is_some_and(|it| it.state.as_deref() == Some("IN_PROGRESS"))
+    service.rollout.as_ref().is_none_or(|it| it.state.as_deref() != Some("IN_PROGRESS"))
 }
 
 async fn next(session: &Session, name: &Name, before: &Service) -> Result<Service, Trouble> {
     session.page.say(output::detail(before, session.look));
     let spinner = session.page.spinner(&format!("no roll-out of {name} is under way; waiting for the next"));
+    let mut trust = Patience::default();
     loop {
         tokio::time::sleep(POLL).await;
-        let now = session.look_at(name).await?;
+        let Some(now) = trust.with(session.look_at(name).await)? else { continue };
         if !is_at_rest(&now) || now.task_definition != before.task_definition {
             spinner.finish_and_clear();
             return Ok(now);

@@ -25,3 +25,11 @@ pub(crate) use decisions::decisions;
 pub(crate) use detail::detail;
 pub(crate) use paint::Look;
 pub(crate) use services::services;
+
+use std::io::Write;
+
+/// On standard output, with a line's end. Whoever reads may have seen enough.
+pub(crate) fn put(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush())
+}
