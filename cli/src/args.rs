@@ -1,5 +1,13 @@
 //! What can be typed.
 
+mod asks;
+mod examples;
+
+pub use asks::{
+    Completions, Connection, Continue, Format, Hold, Man, Output, Release, Resume, Rollback, Scale, Status,
+    Token, Wait, Watch, Which,
+};
+
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
@@ -9,6 +17,7 @@ use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
     name = "pushboat",
     version,
     about = "Push an image and watch it deploy: ECS services kept at the newest image their owner allows.",
+    after_help = examples::EXIT_STATUS,
     arg_required_else_help = true
 )]
 pub struct Args {
@@ -24,6 +33,26 @@ pub enum Command {
     Local(Local),
     /// Push an image to the registry of a running `pushboat local` (or demo)
     Push(Push),
+    /// Show the services that have been handed over, or one of them in detail
+    Status(Status),
+    /// Show them again and again, or follow one's roll-out
+    Watch(Watch),
+    /// Go back to the last good release, or to a named one
+    Rollback(Rollback),
+    /// Say for a time how many tasks a service has, or end that
+    Scale(Scale),
+    /// Withhold releases of a service or a cluster, or lift that
+    Hold(Hold),
+    /// Let a rejected digest return
+    Release(Release),
+    /// Let what a person deployed past Pushboat be replaced
+    Resume(Resume),
+    /// Let a deployment that waits at a hook go on
+    Continue(Continue),
+    /// Print what makes a shell complete this command
+    Completions(Completions),
+    /// Print the manual page, or write one for each command
+    Man(Man),
     /// Run as one of the functions, the way Lambda starts it
     #[command(hide = true)]
     Function { name: FunctionName },
@@ -172,10 +201,48 @@ mod tests {
             "pushboat push game --tag v2 --colour red",
             "pushboat push game --tag v/2",
             "pushboat function stretch",
+            "pushboat scale --min 4",
+            "pushboat scale --for 2h",
+            "pushboat scale --min 4 --max 5 --for 2h",
+            "pushboat scale --min 4 --for 2h --until 2026-11-21T18:00:00Z",
+            "pushboat scale --end --for 2h",
+            "pushboat hold",
+            "pushboat hold --lift --reason x",
+            "pushboat hold --reason x --wait",
+            "pushboat hold a/b --cluster a --reason x",
+            "pushboat hold --cluster a --lift --wait",
+            "pushboat release",
+            "pushboat release a/b live",
+            "pushboat release 5c7b1",
+            "pushboat rollback --wait --timeout soon",
+            "pushboat rollback --wait --timeout 0s",
+            "pushboat rollback --wait --timeout -5m",
+            "pushboat status --output yaml",
+            "pushboat status --url http://a --stack b",
         ] {
             assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
         let push = Args::try_parse_from("pushboat push game --tag v2 --label Two".split(' ')).unwrap();
         assert!(matches!(push.command, Command::Push(push) if push.repository == "game-2048"));
+    }
+
+    #[test]
+    fn a_service_may_be_left_out() {
+        let read = |line: &str| Args::try_parse_from(line.split(' ')).unwrap().command;
+        let Command::Release(release) = read("pushboat release 5c7b1d") else { panic!() };
+        assert_eq!((release.which.service, release.digest.as_str()), (None, "sha256:5c7b1d"));
+        let Command::Release(release) = read("pushboat release a/b sha256:5c7b1d --wait --timeout 90s")
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (release.which.service.as_deref(), release.digest.as_str()),
+            (Some("a/b"), "sha256:5c7b1d")
+        );
+        assert_eq!((release.wait.wait, release.wait.timeout.as_secs()), (true, 90));
+        let Command::Hold(hold) = read("pushboat hold --lift --wait") else { panic!() };
+        assert!(hold.which.service.is_none() && hold.lift && hold.timeout.as_secs() == 900);
+        let Command::Status(status) = read("pushboat status --token tell-nobody") else { panic!() };
+        assert!(!format!("{status:?}").contains("tell-nobody"));
     }
 }

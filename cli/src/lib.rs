@@ -6,17 +6,22 @@
 //! | `demo` | the story: two pushes, steady traffic, nothing lost |
 //! | `local` | AWS on a laptop, with Pushboat's functions and the game's service set up in it |
 //! | `push`, `image` | an image, made from the game or read from an OCI layout, pushed to a registry |
+//! | `commands` | what is asked of services that run: status, rollback, hold, scale and the others |
+//! | `api`, `output` | the HTTP API's client, and what a person reads of its answers |
 //! | `function` | this same program, running as one of the functions |
 //!
 //! One `cargo run` is enough because the functions are linked in: the stand-in's Lambda starts this program again
 //! as each of them. They cannot tell; the end-to-end tests also run the binaries as they ship.
 
+mod api;
 pub mod args;
+mod commands;
 pub mod demo;
 mod function;
 mod http;
 pub mod image;
 pub mod local;
+mod output;
 pub mod push;
 mod terminal;
 
@@ -45,12 +50,22 @@ pub fn main() -> ExitCode {
                 Command::Demo(demo) => demo::run(demo).await,
                 Command::Local(local) => local::run(local).await,
                 Command::Push(push) => push::run(push).await,
+                Command::Status(status) => commands::status(status).await,
+                Command::Watch(watch) => commands::watch(watch).await,
+                Command::Rollback(rollback) => commands::rollback(rollback).await,
+                Command::Scale(scale) => commands::scale(scale).await,
+                Command::Hold(hold) => commands::hold(hold).await,
+                Command::Release(release) => commands::release(release).await,
+                Command::Resume(resume) => commands::resume(resume).await,
+                Command::Continue(it) => commands::go_on(it).await,
+                Command::Completions(completions) => commands::completions(&completions),
+                Command::Man(man) => commands::man(&man),
                 Command::Function { name } => Ok(function::run(name)),
             }
         })
     });
     ran.unwrap_or_else(|error| {
         eprintln!("pushboat: {error:#}");
-        ExitCode::FAILURE
+        error.downcast_ref::<api::Trouble>().map_or(ExitCode::FAILURE, |it| it.exit_status().into())
     })
 }

@@ -14,6 +14,7 @@
 //! | `stack` | what `pushboat local` declares is what the template declares |
 //! | `api`, `live_image` | what is asked over HTTP and by CloudFormation, against the stand-in |
 //! | `shipped` | the same two as the binaries that ship |
+//! | `command` | the command against the HTTP API: what it prints, how it follows a roll-out, its exit status |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
 //! | `simulate` (here in `src`, and a binary) | the control code over a simulated AWS, with everything going wrong by a seed |
 //! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, bad input, nothing left behind |

@@ -1,0 +1,137 @@
+//! What the API says, as far as it is looked at. Members that are not known here, or not there, are no trouble.
+
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Services {
+    pub(crate) services: Vec<Service>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Service {
+    pub(crate) cluster: String,
+    pub(crate) service: String,
+    pub(crate) status: String,
+    pub(crate) images: Vec<Image>,
+    /// `family:revision`
+    pub(crate) task_definition: String,
+    pub(crate) desired_count: u64,
+    pub(crate) running_count: u64,
+    pub(crate) pending_count: u64,
+    pub(crate) rollout: Option<Rollout>,
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) rejected: Vec<Rejected>,
+    pub(crate) passed_over: Option<PassedOver>,
+    pub(crate) diverged: Option<Diverged>,
+    pub(crate) hold: Option<Hold>,
+    pub(crate) cluster_hold: Option<Hold>,
+    pub(crate) overlap: Option<String>,
+    pub(crate) targets: Option<Targets>,
+    pub(crate) capacity: Option<Capacity>,
+    pub(crate) trouble: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Image {
+    pub(crate) container: String,
+    pub(crate) name: String,
+    pub(crate) tag: Option<String>,
+    pub(crate) digest: Option<String>,
+    /// `<repository>:<tag>`
+    pub(crate) released_as: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Rollout {
+    /// `None`: ECS does not say.
+    pub(crate) state: Option<String>,
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Track {
+    pub(crate) container: Option<String>,
+    pub(crate) repository: String,
+    pub(crate) rule: serde_json::Value,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Rejected {
+    pub(crate) digest: String,
+    pub(crate) at: Option<String>,
+    pub(crate) why: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct PassedOver {
+    pub(crate) revision: String,
+    pub(crate) at: Option<String>,
+    pub(crate) why: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Diverged {
+    pub(crate) revision: String,
+    pub(crate) registered_by: Option<String>,
+    pub(crate) registered_at: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Hold {
+    pub(crate) until: Option<String>,
+    pub(crate) by: Option<String>,
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Targets {
+    pub(crate) healthy: u64,
+    pub(crate) registered: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Capacity {
+    pub(crate) decided_by: String,
+    pub(crate) min: Option<u64>,
+    pub(crate) max: Option<u64>,
+    pub(crate) reason: String,
+    pub(crate) overrides: Vec<String>,
+}
+
+/// What was decided on an ask, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Decisions {
+    pub(crate) decisions: Vec<Decision>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Decision {
+    pub(crate) decision: String,
+    pub(crate) reason: String,
+    pub(crate) digest: Option<String>,
+    pub(crate) revision: Option<String>,
+}
+
+impl Decisions {
+    pub(crate) fn of<'a>(&'a self, what: &'a [&str]) -> impl DoubleEndedIterator<Item = &'a Decision> {
+        self.decisions.iter().filter(move |it| what.contains(&it.decision.as_str()))
+    }
+}
+
+/// As many digits as tell a service's images apart at a glance.
+pub(crate) fn short(digest: &str) -> &str {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.get(..8).unwrap_or(hex)
+}

@@ -1,0 +1,71 @@
+//! What stands at the end of each `--help`: lines to copy, and what a script is told.
+
+pub(super) const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  not as expected: the API cannot be reached, or it or AWS is in trouble
+  2  not understood: the command line, which service, where the API is, or no credentials
+  3  refused, with a reason: not permitted, no such service, not possible as things are
+  4  the roll-out that was followed failed and was rolled back, or gave way to another
+  5  the roll-out that was followed had not come to its end in time; it goes on
+
+Against a running `pushboat local` neither address nor credentials are needed. Otherwise the address comes from --url,
+PUSHBOAT_URL or --stack, and requests are signed with the credentials that the AWS CLI would use, or carry a token
+(--token or PUSHBOAT_TOKEN).";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  pushboat status                          every service that has been handed over
+  pushboat status game-2048                one of them, with all that is known
+  pushboat status --stack pushboat --profile prod
+  pushboat status --output json | jq -r '.services[].images[].digest'";
+
+pub(super) const WATCH: &str = "\
+Examples:
+  pushboat watch                           every service, again and again, until Ctrl-C
+  pushboat watch game-2048                 its roll-out to the end, or the next one where none is under way";
+
+pub(super) const ROLLBACK: &str = "\
+Examples:
+  pushboat rollback --wait                 to the last good release, followed to its end
+  pushboat rollback pushboat/game-2048 --to game-2048:7
+
+What is left is rejected: `pushboat release` lets it return.";
+
+pub(super) const SCALE: &str = "\
+Examples:
+  pushboat scale --min 4 --for 2h --reason \"big sale\"
+  pushboat scale game-2048 --desired 6 --until 2026-11-21T18:00:00Z
+  pushboat scale --end                     the load decides again";
+
+pub(super) const HOLD: &str = "\
+Examples:
+  pushboat hold --reason \"big sale\" --for 2h
+  pushboat hold --cluster pushboat --reason \"moving house\"
+  pushboat hold --lift --wait              what is due is released, and followed to its end";
+
+pub(super) const RELEASE: &str = "\
+Examples:
+  pushboat release 5c7b1d0a4e2f --wait     the first digits of a rejected digest are enough
+  pushboat release pushboat/game-2048 sha256:<64 hex digits>";
+
+pub(super) const RESUME: &str = "\
+Examples:
+  pushboat resume                          what a person deployed past Pushboat may be replaced
+  pushboat resume pushboat/game-2048 --wait --timeout 30m";
+
+pub(super) const CONTINUE: &str = "\
+Examples:
+  pushboat continue                        past the hook that the deployment waits at
+  pushboat continue game-2048 --hook check --wait";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  source <(pushboat completions bash)
+  pushboat completions zsh > ~/.zfunc/_pushboat
+  pushboat completions fish > ~/.config/fish/completions/pushboat.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  pushboat man | man -l -
+  pushboat man --dir ~/.local/share/man/man1";

@@ -1,0 +1,32 @@
+//! `pushboat scale`: how many tasks for a time.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::ask::{Ask, about_service};
+use super::{Session, closed};
+use crate::api::Trouble;
+use crate::args::Scale;
+
+pub(crate) async fn scale(arguments: Scale) -> Result<ExitCode> {
+    let format = arguments.output.output;
+    closed(say(arguments).await, format)
+}
+
+async fn say(it: Scale) -> Result<(), Trouble> {
+    let session = Session::open(&it.connection, it.output.output).await?;
+    let ask = match it.end {
+        true => Ask::delete("scale"),
+        false => {
+            let body = json!({
+                "desired": it.desired, "min": it.min, "max": it.max, "for": it.for_, "until": it.until,
+                "reason": it.reason,
+            });
+            Ask::post("scale", body)
+        }
+    };
+    let name = session.name(it.which.service.as_deref()).await?;
+    about_service(&session, &name, ask, None).await
+}

@@ -1,0 +1,35 @@
+//! What a person reads: tables that fit the terminal, one service in detail, what was decided, bars of a roll-out.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `paint` | how wide the page is and whether it has colours |
+//! | `table` | columns that share the width |
+//! | `text` | words broken into lines |
+//! | `services` | every service as a row |
+//! | `detail` | one service with all that is known |
+//! | `decisions` | what was decided, with its reasons |
+//! | `bars` | the tasks of a roll-out, as they come |
+
+mod bars;
+mod decisions;
+mod detail;
+mod paint;
+mod services;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use bars::{Bars, stands};
+pub(crate) use decisions::decisions;
+pub(crate) use detail::detail;
+pub(crate) use paint::Look;
+pub(crate) use services::services;
+
+use std::io::Write;
+
+/// On standard output, with a line's end. Whoever reads may have seen enough.
+pub(crate) fn put(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush())
+}

@@ -1,0 +1,80 @@
+//! What is printed, held against files: `cli/tests/snapshots`. `PUSHBOAT_SNAPSHOTS=write` writes them anew.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Look, decisions, detail, services, stands};
+use crate::api::{Decisions, Service};
+
+#[derive(Deserialize)]
+struct Answer {
+    services: Vec<Service>,
+}
+
+fn answer() -> Vec<Service> {
+    let text = std::fs::read_to_string(folder().join("services.json")).unwrap();
+    serde_json::from_str::<Answer>(&text).unwrap().services
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots")
+}
+
+fn page(width: usize) -> Look {
+    Look { width, colours: false }
+}
+
+#[track_caller]
+fn is_as_written(name: &str, printed: &str) {
+    let path = folder().join(name);
+    if std::env::var_os("PUSHBOAT_SNAPSHOTS").is_some_and(|it| it == "write") {
+        std::fs::write(&path, format!("{printed}\n")).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(written.trim_end(), printed, "{name}:\n{printed}");
+}
+
+#[test]
+fn the_table_fits_the_page() {
+    for width in [80, 120, 200] {
+        let printed = services(&answer(), page(width));
+        for line in printed.lines() {
+            assert!(console::measure_text_width(line) <= width, "{line}");
+        }
+        is_as_written(&format!("services-{width}.txt"), &printed);
+    }
+    assert!(services(&[], page(80)).contains("pushboat:track"));
+}
+
+#[test]
+fn one_service_shows_all_that_is_known() {
+    let all = answer();
+    for width in [80, 120] {
+        let printed: Vec<String> = all.iter().map(|one| detail(one, page(width))).collect();
+        is_as_written(&format!("detail-{width}.txt"), &printed.join("\n\n"));
+    }
+}
+
+#[test]
+fn colours_change_no_word() {
+    let (plain, painted) = (page(100), Look { width: 100, colours: true });
+    for one in &answer() {
+        assert_eq!(console::strip_ansi_codes(&detail(one, painted)), detail(one, plain));
+    }
+    let printed = services(&answer(), painted);
+    assert!(printed.contains("\x1b[36mIN_PROGRESS\x1b[0m"), "{printed:?}");
+    assert_eq!(console::strip_ansi_codes(&printed), services(&answer(), plain));
+}
+
+#[test]
+fn decisions_are_paragraphs_and_a_look_is_a_line() {
+    let decided: Decisions = serde_json::from_value(serde_json::json!({"decisions": [
+        {"decision": "rejected", "reason": "rolled back by arn:aws:iam::123456789012:user/ann to game-2048:6", "new": 1},
+        {"decision": "rolled_back", "reason": "rolled back by arn:aws:iam::123456789012:user/ann to game-2048:6, from \
+         game-2048:7; the service was updated", "revision": "game-2048:6"},
+    ]}))
+    .unwrap();
+    is_as_written("decisions-80.txt", &decisions(&decided.decisions, page(80)));
+    assert_eq!(stands(&answer()[0]), "game-2048:7 IN_PROGRESS, running 5/4, pending 1, healthy 4/5");
+}
