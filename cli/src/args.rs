@@ -94,6 +94,9 @@ pub struct Place {
     /// Lose every ECR event, as AWS may: the sweep alone deploys
     #[arg(long)]
     pub lose_push_events: bool,
+    /// Refuse nothing for being too much: AWS's request limits and the HTTP API's are off
+    #[arg(long)]
+    pub no_limits: bool,
 }
 
 #[derive(Debug, Clone, Arguments)]

@@ -106,6 +106,7 @@ pub async fn place(wishes: Wishes) -> Result<Local> {
         tasks: wishes.tasks,
         sweep_every: wishes.sweep_every,
         lose_push_events: wishes.lose_push_events,
+        no_limits: false,
         retry_delays: vec![Duration::from_millis(100); 2],
         programs: Programs::Folder(programs),
         service_tags: wishes.service_tags,

@@ -24,6 +24,7 @@ fn choices() -> Choices {
         tasks: 4,
         sweep_every: Duration::from_secs(60),
         lose_push_events: false,
+        no_limits: false,
         retry_delays: stack::RETRY_DELAYS.to_vec(),
         programs: Programs::Folder(PathBuf::new()),
         service_tags: BTreeMap::new(),

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use pushboat_local::gateway::Throttle;
 use pushboat_local::hub::Hub;
 use pushboat_local::place::{Deployed, Endpoints, Place, PlaceSettings};
 use pushboat_local::world::Settings;
@@ -79,6 +80,7 @@ impl LocalSettings {
                 tasks: place.tasks,
                 sweep_every: Duration::from_secs_f64(place.sweep_seconds),
                 lose_push_events: place.lose_push_events,
+                no_limits: place.no_limits,
                 retry_delays: stack::RETRY_DELAYS.to_vec(),
                 programs: Programs::OneForAll(std::env::current_exe().context("this program's own path")?),
                 service_tags: BTreeMap::new(),
@@ -110,6 +112,10 @@ impl Local {
             record_calls: settings.record_calls,
             world: world.clone(),
         };
+        let mut api = stack::api();
+        if settings.choices.no_limits {
+            api.throttle = Throttle::default();
+        }
         let rules = stack::rules(&settings.choices, &world)?;
         let environment = |endpoints: &Endpoints| {
             // Credentials are Lambda's to give.
@@ -118,9 +124,12 @@ impl Local {
         let place = Place::start(place_settings, |endpoints| Deployed {
             functions: stack::functions(&settings.choices, &environment(endpoints)),
             rules,
-            api: stack::api(),
+            api,
         });
         let place = place.await?;
+        if settings.choices.no_limits {
+            place.hub().with(|world| world.limits.turn(false));
+        }
         if settings.choices.lose_push_events {
             place.bus().lose(stack::every_push()?);
         }

@@ -43,6 +43,7 @@ pub struct Choices {
     pub tasks: u32,
     pub sweep_every: Duration,
     pub lose_push_events: bool,
+    pub no_limits: bool,
     /// Between the attempts of an asynchronous invocation that fails. Lambda: a minute, then two.
     pub retry_delays: Vec<Duration>,
     pub programs: Programs,
