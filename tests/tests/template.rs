@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use pushboat_tests::template::{self, ACCOUNT, Policy, REGION, Stack};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 type Choice = Vec<(&'static str, &'static str)>;
@@ -33,6 +33,7 @@ fn every_choice() -> Vec<Choice> {
             &[
                 ("AccessLogs", "off"),
                 ("JwtIssuer", "https://issuer.example"),
+                ("JwtScopes", "pushboat:"),
                 ("SlackWebhook", "https://hooks.example/x"),
                 ("ErrorPercent", "0"),
             ],
@@ -117,6 +118,13 @@ fn every_route_asks_who_is_calling() {
         for (name, route) in stack.of_type("AWS::ApiGatewayV2::Route") {
             assert_eq!(route["AuthorizationType"], wanted, "{name}");
             assert_eq!(route["AuthorizerId"].is_string(), wanted == "JWT", "{name}");
+            let scope = match string(&route["RouteKey"]) {
+                read if read.starts_with("GET ") => "pushboat:read",
+                count if count.ends_with("/scale") => "pushboat:scale",
+                _ => "pushboat:deploy",
+            };
+            let scopes = if wanted == "JWT" { json!([scope]) } else { Value::Null };
+            assert_eq!(route["AuthorizationScopes"], scopes, "{name}");
         }
         assert!(stack.of_type("AWS::ApiGatewayV2::Route").count() >= 2);
     });
