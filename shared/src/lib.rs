@@ -15,8 +15,8 @@
 //! there; `hold`, `overlap`, `others` and `native` say when a release has to wait: for a person's word, for a roll-out
 //! under way, for what somebody else deployed; `rollback` says where to go back to; `decision` is the line that says what
 //! was decided and why, `announce` the same as an event for others; `diagnosis` says why a roll-out fails, `pace` how fast
-//! all of it may go. `capacity` and `forecast` say how many tasks there should be, from what `metrics` hold. Two more only look:
-//! `overview` is what is shown of a service, `live_image` which image it runs.
+//! all of it may go. `capacity` and `forecast` say how many tasks there should be, from what `metrics` hold. Three more only look:
+//! `overview` is what is shown of a service, `history` what it has run, `live_image` which image it runs.
 
 pub mod announce;
 pub mod base;
@@ -28,6 +28,7 @@ pub mod diagnosis;
 pub mod difference;
 pub mod forecast;
 pub mod hint;
+pub mod history;
 pub mod hold;
 pub mod live_image;
 pub mod metrics;

@@ -21,6 +21,8 @@ pub const NOTED: &str = "pushboat:rejected";
 /// Somebody has asked Pushboat to go back to this revision: when, and who.
 pub const PUT_BACK: &str = "pushboat:put-back";
 
+/// On a copy: the hint that made Pushboat release it.
+pub const CAUSE: &str = "pushboat:cause";
 /// Somebody has asked for the images of this revision, whatever is followed: who.
 pub const ASKED: &str = "pushboat:asked-by";
 

@@ -145,6 +145,8 @@ const API: &[(&str, &str)] = &[
     ("service-with-a-parameter", "400 application/problem+json /problems/bad-query"),
     ("service-no-authorizer", "401 application/problem+json /problems/unauthenticated"),
     ("service-of-other-cluster", "404 application/problem+json /problems/no-such-cluster"),
+    ("history", "404 application/problem+json /problems/no-such-service"),
+    ("history-bad-limit", "400 application/problem+json /problems/bad-query"),
     ("plan", "404 application/problem+json /problems/no-such-service"),
     ("plan-of-a-tag", "404 application/problem+json /problems/no-such-service"),
     ("plan-of-a-count", "404 application/problem+json /problems/no-such-service"),

@@ -1,6 +1,8 @@
 //! What goes back, as types. `problem` has what goes back when something went wrong.
 
+use pushboat::Timestamp;
 use pushboat::decision::Decision;
+use pushboat::history::Entry;
 use pushboat::overview::ServiceView;
 use pushboat::rehearsal::Call;
 use serde::Serialize;
@@ -46,4 +48,13 @@ pub(crate) struct Plan {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Decided {
     pub(crate) decisions: Vec<Decision>,
+}
+
+/// What a service has run, newest first.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct History {
+    pub(crate) entries: Vec<Entry>,
+    /// `before` of the next page; `null`: there is none.
+    pub(crate) next: Option<Timestamp>,
 }

@@ -8,6 +8,7 @@
 //! | `services` | `GET /services`, and one of them in full |
 //! | `asks` | every call that changes something |
 //! | `bodies`, `body` | what a body says, and that it is JSON |
+//! | `history` | what a service has run |
 //! | `plan` | what would be done, and what Pushboat would do now |
 //! | `answers`, `response` | what goes back, and as what |
 //! | `openapi` | this API described in OpenAPI 3.1, made from the types |
@@ -19,6 +20,7 @@ mod answers;
 mod asks;
 mod bodies;
 mod body;
+mod history;
 mod openapi;
 mod plan;
 mod problem;

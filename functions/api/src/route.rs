@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::answers::Health;
 use crate::asks::{self, Call};
+use crate::history;
 use crate::openapi;
 use crate::plan;
 use crate::problem::Problem;
@@ -29,18 +30,20 @@ pub(crate) enum Handler {
     Services,
     /// One, with what Pushboat would do now.
     Service,
+    History,
     /// Changes nothing.
     Plan,
     /// Changes something, so it wants to know who.
     Asks(Call),
 }
 
-pub(crate) const ROUTES: [(&str, &str, Handler); 16] = [
+pub(crate) const ROUTES: [(&str, &str, Handler); 17] = [
     ("GET", "/health", Handler::Health),
     ("GET", "/openapi.json", Handler::OpenApi),
     ("GET", "/services", Handler::Services),
     ("GET", "/services/{cluster}/{service}", Handler::Service),
     ("GET", "/services/{cluster}/{service}/plan", Handler::Plan),
+    ("GET", "/services/{cluster}/{service}/history", Handler::History),
     ("POST", "/services/{cluster}/{service}/deploy", Handler::Asks(Call::Deploy)),
     ("POST", "/services/{cluster}/{service}/rollback", Handler::Asks(Call::Rollback)),
     ("POST", "/services/{cluster}/{service}/release", Handler::Asks(Call::Release)),
@@ -86,6 +89,10 @@ pub(crate) async fn respond(
                 let aws = aws.within(PATIENCE);
                 let service = services::one(&aws, scope, &name, &request.query, &by).await?;
                 Ok(Response::ok(json!(service)))
+            }
+            Handler::History => {
+                let history = history::page(aws, scope, &name, &request.query).await?;
+                Ok(Response::ok(json!(history)))
             }
             Handler::Plan => {
                 let by = who(request.caller.as_ref());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::config::retry::RetryConfig;
-use aws_sdk_ecs::types::{self as sdk, ServiceDeploymentStatus, ServiceField, TaskDefinitionField};
+use aws_sdk_ecs::types::{self as sdk, ServiceField, TaskDefinitionField};
 use pushboat::announce::Announcement;
 use pushboat::capacity::Signal;
 use pushboat::capacity::startup::Starts;
@@ -11,8 +11,8 @@ use pushboat::cloud::{Answer, Cloud, Listing, Reference};
 use pushboat::diagnosis::{LogStream, StoppedTask};
 use pushboat::metrics::Metrics;
 use pushboat::model::{
-    Alarm, Cluster, Deployment, Digest, Image, Outcome, Pause, Progress, Rollout, RolloutImage, RolloutState,
-    Service, ServiceName, ServiceStatus, Tags, TargetHealth,
+    Alarm, Cluster, Deployment, Digest, Image, Progress, Rollout, RolloutState, Service, ServiceName,
+    ServiceStatus, Tags, TargetHealth,
 };
 use pushboat::overview::Bounds;
 use pushboat::scan::Scan;
@@ -22,13 +22,11 @@ use serde_json::{Map, Value, json};
 use crate::client::Aws;
 use crate::error::{incomplete, trouble};
 use crate::raw::{ReadBody, WriteBody};
+use crate::rollouts::progress;
 use crate::time;
-use crate::time::moment;
 
 /// DescribeServices takes ten at a time.
 const SERVICES_PER_CALL: usize = 10;
-/// How far back a roll-out of the same digest is looked for. DescribeServiceRevisions takes twenty at a time.
-const ROLLOUTS: i32 = 20;
 /// How far down from a family's newest revision the template's is looked for.
 const REVISIONS: i32 = 10;
 
@@ -118,27 +116,7 @@ impl Cloud for Aws {
     }
 
     async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>> {
-        let subject = service.to_string();
-        let request = self.ecs.list_service_deployments().cluster(&service.cluster).service(&service.service);
-        let answer = request.max_results(ROLLOUTS).send().await;
-        let answer = answer.map_err(|error| trouble("ListServiceDeployments", &subject, error))?;
-        let mut briefs = answer.service_deployments().to_vec();
-        briefs.sort_by_key(|brief| {
-            std::cmp::Reverse(brief.created_at().map(|at| (at.secs(), at.subsec_nanos())))
-        });
-        let mut targets: Vec<_> = briefs
-            .iter()
-            .filter_map(|brief| brief.target_service_revision_arn().map(str::to_owned))
-            .collect();
-        targets.sort();
-        targets.dedup();
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
-        let request = self.ecs.describe_service_revisions().set_service_revision_arns(Some(targets));
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| trouble("DescribeServiceRevisions", &subject, error))?;
-        Ok(briefs.iter().filter_map(|brief| rollout(brief, answer.service_revisions())).collect())
+        self.rollouts_before(service, None).await
     }
 
     async fn progress(&self, rollout_arn: &str) -> Answer<Option<Progress>> {
@@ -330,54 +308,6 @@ fn deployment(found: &sdk::Deployment) -> Deployment {
         },
         reason: found.rollout_state_reason().unwrap_or_default().to_owned(),
         failed_tasks: count(found.failed_tasks()),
-    }
-}
-
-fn rollout(brief: &sdk::ServiceDeploymentBrief, revisions: &[sdk::ServiceRevision]) -> Option<Rollout> {
-    let target = brief.target_service_revision_arn();
-    let revision = revisions.iter().find(|revision| revision.service_revision_arn() == target)?;
-    let images = revision.container_images().iter().map(|image| RolloutImage {
-        container: image.container_name().unwrap_or_default().to_owned(),
-        image: image.image().unwrap_or_default().to_owned(),
-        digest: image.image_digest().and_then(|digest| digest.parse().ok()),
-    });
-    Some(Rollout {
-        arn: brief.service_deployment_arn()?.to_owned(),
-        outcome: match brief.status() {
-            Some(ServiceDeploymentStatus::Successful) => Outcome::Successful,
-            Some(
-                ServiceDeploymentStatus::RollbackRequested
-                | ServiceDeploymentStatus::RollbackInProgress
-                | ServiceDeploymentStatus::RollbackSuccessful
-                | ServiceDeploymentStatus::RollbackFailed,
-            ) => Outcome::RolledBack,
-            Some(ServiceDeploymentStatus::Stopped | ServiceDeploymentStatus::StopRequested) => {
-                Outcome::Stopped
-            }
-            _ => Outcome::UnderWay,
-        },
-        reason: brief.status_reason().unwrap_or("its deployment was rolled back").to_owned(),
-        task_definition_arn: revision.task_definition().unwrap_or_default().to_owned(),
-        images: images.collect(),
-        created_at: brief.created_at().and_then(moment),
-        finished_at: brief.finished_at().and_then(moment),
-    })
-}
-
-fn progress(found: &sdk::ServiceDeployment) -> Progress {
-    let waits = |hook: &&sdk::DeploymentLifecycleHookDetail| {
-        hook.status() == Some(&sdk::DeploymentLifecycleHookStatus::AwaitingAction)
-    };
-    let pause = |hook: &sdk::DeploymentLifecycleHookDetail| {
-        Some(Pause {
-            hook_id: hook.hook_id()?.to_owned(),
-            until: hook.expires_at().and_then(moment),
-            then: hook.timeout_action().map(|action| action.as_str().to_owned()),
-        })
-    };
-    Progress {
-        stage: found.lifecycle_stage().map(|stage| stage.as_str().to_owned()),
-        pauses: found.lifecycle_hook_details().iter().filter(waits).filter_map(pause).collect(),
     }
 }
 

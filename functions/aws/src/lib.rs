@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `client` | the SDK's clients, from the environment, connections opened early |
 //! | `ecs`, `ecr`, `elbv2`, `autoscaling`, `cloudwatch`, `logs`, `eventbridge` | one service each: question in the domain's words, answer in the domain's words |
-//! | `tasks` | ECS once more: tasks that stopped, and what services say |
+//! | `rollouts` | ECS once more: what was rolled out, and what became of it |
+//! | `tasks` | and again: tasks that stopped, and what services say |
 //! | `alarms` | CloudWatch once more: how alarms stand, and whether they are muted |
 //! | `starts` | ECS and ELBv2: how tasks have started lately |
 //! | `history` | the load of services in the memory of a warm function, topped up |
@@ -34,6 +35,7 @@ mod history;
 mod logs;
 mod presigned;
 mod raw;
+mod rollouts;
 mod starts;
 mod tasks;
 mod time;

@@ -16,7 +16,7 @@ use crate::preflight;
 use crate::release::{Cause, Keep, Rejection};
 use crate::rollback;
 use crate::task_definition::{
-    ASKED, BASE, NOTED, TaskDefinition, family_and_number, released_as, revision_name,
+    ASKED, BASE, CAUSE, NOTED, TaskDefinition, family_and_number, released_as, revision_name,
 };
 
 /// A service may have 50 tags in all; from this many rejections on, those that are void make room.
@@ -63,7 +63,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             false => {
                 let mut tags = base.tags_to_keep();
                 tags.insert(BASE.to_owned(), base.name().to_owned());
-                tags.insert("pushboat:cause".into(), policy::tag_value(&self.hint.to_string()));
+                tags.insert(CAUSE.to_owned(), policy::tag_value(&self.hint.to_string()));
                 for (_, candidate) in candidates {
                     tags.insert(released_as(&candidate.container), policy::tag_value(&candidate.tagged));
                 }

@@ -163,9 +163,38 @@ async fn over_http_a_person_plans_and_deploys_what_nobody_follows() {
     let (status, answer) = person.asks("POST resume", None).await;
     assert_eq!((status, &answer["decisions"][1]["decision"]), (202, &json!("released")), "{answer}");
     settled_on(&local, &second).await;
+    history_is_shown(&person, [&second, &first, &second, &first]).await;
     let (status, answer) = person.asks("POST deploy", None).await;
     assert_eq!((status, &answer["decisions"][0]["decision"]), (200, &json!("kept")), "{answer}");
     local.shutdown().await;
+}
+
+/// These digests, newest first, after the placeholder; the second because somebody has asked for it.
+async fn history_is_shown(person: &Person<'_>, digests: [&str; 4]) {
+    let (status, shown) = person.asks("GET history", None).await;
+    let entries = shown["entries"].as_array().unwrap();
+    assert_eq!((status, entries.len(), &shown["next"]), (200, 5, &Value::Null), "{shown}");
+    for (entry, digest) in entries.iter().zip(digests) {
+        assert_eq!(
+            (&entry["outcome"], &entry["images"][0]["digest"]),
+            (&json!("successful"), &json!(digest))
+        );
+    }
+    assert!(entries[1]["asked_by"].as_str().unwrap().starts_with("arn:aws:"), "{shown}");
+    assert_eq!(
+        (&entries[2]["cause"], &entries[2]["asked_by"]),
+        (&json!("push of game-2048:live"), &Value::Null)
+    );
+    // By twos, and the same.
+    let (method, path, _) = &examples()["GET history"];
+    let (mut before, mut paged) = (String::new(), Vec::new());
+    for _ in 0..3 {
+        let (status, page) = person.sends(method, &format!("{path}?limit=2{before}"), "").await;
+        assert_eq!(status, 200, "{page}");
+        paged.extend(page["entries"].as_array().unwrap().clone());
+        before = page["next"].as_str().map_or_else(String::new, |next| format!("&before={next}"));
+    }
+    assert_eq!((&paged, before.as_str()), (entries, ""), "and no page after that");
 }
 
 /// The examples that the run has no use for are understood at least.

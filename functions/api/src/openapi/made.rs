@@ -4,7 +4,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::answers::{Decided, Health, Plan, Service, Services};
+use crate::answers::{Decided, Health, History, Plan, Service, Services};
 use crate::asks::Call;
 use crate::bodies::{ContinueBody, DeployBody, HoldBody, NothingBody, ReleaseBody, RollbackBody, ScaleBody};
 use crate::problem::Document;
@@ -140,6 +140,21 @@ impl Maker {
             Handler::Service => {
                 self.reads::<Service>("One service in full, with what Pushboat would do now and why")
             }
+            Handler::History => About {
+                query: vec![
+                    query(
+                        "before",
+                        "`next` of the page before",
+                        json!({ "type": "string", "format": "date-time" }),
+                    ),
+                    query(
+                        "limit",
+                        "How many",
+                        json!({ "type": "integer", "minimum": 1, "maximum": 20, "default": 10 }),
+                    ),
+                ],
+                ..self.reads::<History>("What the service has run, newest first")
+            },
             Handler::Plan => About {
                 query: vec![
                     query("tag", "Plan a deployment of this image", text()),

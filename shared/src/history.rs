@@ -1,0 +1,133 @@
+//! What a service has run: its roll-outs as ECS keeps them for about three months, each with what the tags of its
+//! revision say of it. Pure: whoever shows it has read both.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{Digest, Outcome, Rollout, Tags};
+use crate::policy;
+use crate::task_definition::{ASKED, BASE, CAUSE, PUT_BACK, TaskDefinition, released_as, revision_name};
+
+/// One roll-out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Entry {
+    pub began_at: Option<Timestamp>,
+    /// `null`: it is under way.
+    pub finished_at: Option<Timestamp>,
+    /// `under_way`, `successful`, `stopped` (something newer came) or `rolled_back`
+    pub outcome: &'static str,
+    /// In ECS's words.
+    pub reason: String,
+    /// `family:revision`
+    pub revision: String,
+    pub images: Vec<Image>,
+    /// What made Pushboat release it. `null`: it is not of Pushboat, or its revision can no longer be described.
+    pub cause: Option<String>,
+    /// The revision it was made from.
+    pub base: Option<String>,
+    /// Who has asked for it, or has asked last to go back to it.
+    pub asked_by: Option<String>,
+    /// Who has registered the revision: a role of Pushboat, a stack, a person.
+    pub registered_by: Option<String>,
+    /// Its service deployment.
+    pub service_deployment: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Image {
+    pub container: String,
+    pub digest: Option<Digest>,
+    /// `<repository>:<tag>` that meant the digest when Pushboat released it.
+    pub released_as: Option<String>,
+    /// Why it does not return by itself; `null`: it may.
+    pub rejected: Option<String>,
+}
+
+/// `tags` are the service's.
+pub fn entry(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Tags) -> Entry {
+    let said = |key: &str| definition.and_then(|it| it.tags.get(key)).cloned();
+    let image = |image: &crate::model::RolloutImage| {
+        let digest = image.ran();
+        let rejected = digest.as_ref().and_then(|digest| policy::rejection(tags, digest));
+        Image {
+            container: image.container.clone(),
+            released_as: said(&released_as(&image.container)),
+            rejected: rejected.map(str::to_owned),
+            digest,
+        }
+    };
+    Entry {
+        began_at: rollout.created_at,
+        finished_at: rollout.finished_at,
+        outcome: match rollout.outcome {
+            Outcome::UnderWay => "under_way",
+            Outcome::Successful => "successful",
+            Outcome::Stopped => "stopped",
+            Outcome::RolledBack => "rolled_back",
+        },
+        reason: rollout.reason.clone(),
+        revision: revision_name(&rollout.task_definition_arn).to_owned(),
+        images: rollout.images.iter().map(image).collect(),
+        cause: said(CAUSE),
+        base: said(BASE),
+        asked_by: said(ASKED).or_else(|| Some(said(PUT_BACK)?.split_once(" by ")?.1.to_owned())),
+        registered_by: definition.and_then(TaskDefinition::registered_by).map(str::to_owned),
+        service_deployment: rollout.arn.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::RolloutImage;
+
+    #[test]
+    fn a_roll_out_is_shown_with_what_its_revision_says() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let arn = "arn:aws:ecs:eu-central-1:1:task-definition/web:7".to_owned();
+        let rollout = Rollout {
+            arn: "arn:aws:ecs:eu-central-1:1:service-deployment/prod/web/1".into(),
+            outcome: Outcome::RolledBack,
+            reason: "Service deployment rolled back".into(),
+            task_definition_arn: arn.clone(),
+            images: vec![RolloutImage {
+                container: "web".into(),
+                image: format!("1.dkr.ecr.eu-central-1.amazonaws.com/game@{digest}"),
+                digest: None,
+            }],
+            created_at: Some("2026-11-21T08:00:00Z".parse().unwrap()),
+            finished_at: Some("2026-11-21T08:02:00Z".parse().unwrap()),
+        };
+        let rejection =
+            (policy::rejection_key(&digest.parse().unwrap()), "2026-11-21T08:02:00Z exit 1".to_owned());
+        let shown = json!(entry(&rollout, None, &Tags::from([rejection])));
+        assert_eq!((&shown["outcome"], &shown["revision"]), (&json!("rolled_back"), &json!("web:7")));
+        assert_eq!(shown["images"][0]["rejected"], "2026-11-21T08:02:00Z exit 1");
+        assert_eq!(shown["cause"], json!(null), "nobody can say");
+
+        let tags = [
+            (CAUSE, "push of game:main"),
+            (BASE, "web:5"),
+            (PUT_BACK, "2026-11-21T09:00:00Z by ann"),
+            ("pushboat:image:web", "game:main"),
+        ];
+        let definition = TaskDefinition {
+            arn,
+            document: json!({"registeredBy": "arn:aws:sts::1:assumed-role/pushboat-deploy/x"})
+                .as_object()
+                .unwrap()
+                .clone(),
+            tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        };
+        let shown = json!(entry(&rollout, Some(&definition), &Tags::new()));
+        assert_eq!((&shown["cause"], &shown["base"]), (&json!("push of game:main"), &json!("web:5")));
+        assert_eq!((&shown["asked_by"], &shown["images"][0]["rejected"]), (&json!("ann"), &json!(null)));
+        assert_eq!(shown["images"][0]["released_as"], "game:main");
+    }
+}
