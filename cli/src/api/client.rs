@@ -16,8 +16,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answers::Services;
-use super::keys::Keys;
+use super::keys::{Keys, Signer};
 use super::trouble::{NotAnswered, Problem, Trouble};
+use crate::local::Addresses;
 
 /// API Gateway gives up after thirty.
 const PATIENCE: Duration = Duration::from_secs(35);
@@ -119,6 +120,11 @@ impl Client {
     pub(super) fn new(base: String, keys: Keys, verbose: bool) -> Result<Client, Trouble> {
         let http = https_client(&base)?;
         Ok(Client { base, keys, http, verbose })
+    }
+
+    /// Of a place on this machine.
+    pub(crate) fn of_place(place: &Addresses) -> Result<Client, Trouble> {
+        Client::new(place.api.clone(), Keys::Signed(Signer::of_place(place)), false)
     }
 
     /// Every service, or those of one cluster: as they are, and as they are looked at.

@@ -1,6 +1,7 @@
 //! The story: a game goes live, a new version replaces it under traffic and not one request is lost, and when more
-//! visitors come there are more tasks.
+//! visitors come there are more tasks; and a person has another word.
 
+mod person;
 mod report;
 mod screen;
 mod surge;
@@ -17,6 +18,7 @@ use crate::args;
 use crate::local::{self, Local, Narrator};
 use crate::push::Upload;
 use crate::terminal::{Page, Voice};
+use person::Person;
 use report::Report;
 use screen::Screen;
 use view::View;
@@ -87,7 +89,7 @@ impl Teller<'_> {
     async fn tell(&self, rate: u32, report: &mut Report) -> Result<()> {
         let Teller { local, page, .. } = self;
         page.heading("Version 1: pushed, and nothing else is done");
-        let (_, took) = self.release("v1").await?;
+        let (first, took) = self.release("v1").await?;
         report.first_rollout_seconds = tenths(took);
         page.say(format!("  the game     {}", local.addresses.game));
 
@@ -106,6 +108,11 @@ impl Teller<'_> {
 
         page.heading(&format!("A surge: for AWS, time runs {} times as fast", surge::SPEED));
         report.surge = Some(self.surge().await?);
+
+        page.heading("A person asks: more tasks for a while, and then back to version 1");
+        let person = report.person.insert(Person::default());
+        self.count_for_a_time(person).await?;
+        self.roll_back(&first, rate, person).await?;
         Ok(())
     }
 

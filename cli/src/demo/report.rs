@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pushboat_local::traffic::TrafficReport;
 use serde::Serialize;
 
+use super::person::Person;
 use super::surge::Surge;
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -24,6 +25,8 @@ pub(crate) struct Report {
     pub tasks_per_zone: BTreeMap<String, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub surge: Option<Surge>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
     /// Why the story was not told to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -49,6 +52,7 @@ impl Report {
             && self.requests_sent > 0
             && self.requests_failed == 0
             && self.surge.as_ref().is_none_or(|surge| surge.requests_failed == 0)
+            && self.person.as_ref().is_none_or(|person| person.requests_failed == 0)
             && (self.tasks_per_zone.values().filter(|tasks| **tasks > 0).count() > 1
                 || self.tasks_per_zone.values().sum::<usize>() < 2)
     }
@@ -71,6 +75,10 @@ impl Report {
         if let Some(surge) = &self.surge {
             words.push('\n');
             words.push_str(&surge.in_words());
+        }
+        if let Some(person) = &self.person {
+            words.push('\n');
+            words.push_str(&person.in_words());
         }
         words
     }

@@ -67,10 +67,10 @@ impl Surge {
 }
 
 /// Time runs as it does on the wall when this goes, whatever became of the story.
-struct Faster;
+pub(super) struct Faster;
 
 impl Faster {
-    fn begin() -> Faster {
+    pub(super) fn begin() -> Faster {
         Hub::run_faster(SPEED);
         Faster
     }
@@ -120,7 +120,7 @@ impl Teller<'_> {
         page.say("  visitors     are gone");
         let during = surge.tasks_during;
         let fewer = self.reached(&mut narrator, "fewer tasks", |it| Ok(it.desired()? < during)).await?;
-        self.reached(&mut narrator, "rest", |it| it.all_are_healthy()).await?;
+        self.reached(&mut narrator, "rest", |it| Ok(it.desired()? == few && it.all_are_healthy()?)).await?;
 
         let since = |from: Timestamp, at: Timestamp| at.duration_since(from).as_secs();
         surge.alarm_after_seconds = since(first, rang.unwrap_or(served));
@@ -135,7 +135,7 @@ impl Teller<'_> {
     }
 
     /// When it was so, in the world's time. Says meanwhile what Pushboat does.
-    async fn reached(
+    pub(super) async fn reached(
         &self,
         narrator: &mut Narrator,
         what: &str,
@@ -156,11 +156,11 @@ impl Teller<'_> {
         }
     }
 
-    fn desired(&self) -> Result<usize> {
+    pub(super) fn desired(&self) -> Result<usize> {
         Ok(self.local.view().context("the service is gone")?.desired)
     }
 
-    fn all_are_healthy(&self) -> Result<bool> {
+    pub(super) fn all_are_healthy(&self) -> Result<bool> {
         let view = self.local.view().context("the service is gone")?;
         Ok(view.is_settled() && view.count(Phase::Healthy) == view.desired)
     }
