@@ -99,6 +99,7 @@ async fn the_readme_s_commands_do_what_they_say() {
             ["resume", ..] => {
                 let said = person.told(0, &words).await;
                 assert!(said.out.contains("lifted") && said.out.contains("released"), "{}", said.out);
+                settled_on(&local, &second).await;
             }
             _ => {
                 let said = person.told(0, &words).await;

@@ -22,7 +22,7 @@ fn everything_written(local: &Local) -> (Vec<Tags>, usize, u32, Tags, Tags, usiz
             world.ecs.service_deployments.len(),
             service.desired_count,
             service.tags.clone(),
-            world.ecs.clusters[stack::CLUSTER].tags.clone(),
+            world.ecs.clusters[0].tags.clone(),
             images.map(|image| image.tags.len()).sum(),
         )
     })
