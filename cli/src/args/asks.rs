@@ -39,16 +39,16 @@ pub struct Watch {
 pub struct Plan {
     #[command(flatten)]
     pub which: Which,
-    /// Of deploying the image with this tag
+    /// Plan the deployment of the image with this tag
     #[arg(long, value_name = "TAG", value_parser = values::image_tag)]
     pub tag: Option<String>,
-    /// Of deploying the image with this digest
+    /// Plan the deployment of the image with this digest
     #[arg(long, value_name = "DIGEST", value_parser = values::digest)]
     pub digest: Option<String>,
     /// Whose image, where several containers are followed
     #[arg(long, value_name = "CONTAINER", requires = "image", value_parser = values::container)]
     pub container: Option<String>,
-    /// Of so many tasks
+    /// Plan so many tasks
     #[arg(long, value_name = "N")]
     pub desired: Option<u32>,
     #[command(flatten)]

@@ -28,8 +28,8 @@ Examples:
 pub(super) const PLAN: &str = "\
 Examples:
   pushboat plan                            what Pushboat would do now by itself, and why
-  pushboat plan game-2048 --tag v2         of deploying this tag; or --digest
-  pushboat plan --desired 6                of so many tasks
+  pushboat plan game-2048 --tag v2         the deployment of this tag; or --digest
+  pushboat plan --desired 6                so many tasks
 
 Values of the environment are not shown, only that they change.";
 
