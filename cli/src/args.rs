@@ -1,12 +1,15 @@
 //! What can be typed.
 
 mod asks;
+mod common;
 mod examples;
+mod values;
 
 pub use asks::{
-    Completions, Connection, Continue, Format, Hold, Man, Output, Release, Resume, Rollback, Scale, Status,
-    Token, Wait, Watch, Which,
+    Completions, Continue, Deploy, Hold, Man, Plan, Release, Resume, Rollback, Scale, Status, Watch,
 };
+pub use common::{Connection, Format, Output, Precaution, Token, Wait, Which};
+pub use values::Image;
 
 use std::path::PathBuf;
 
@@ -37,6 +40,11 @@ pub enum Command {
     Status(Status),
     /// Show them again and again, or follow one's roll-out
     Watch(Watch),
+    /// Show what Pushboat would do now, or on a person's word, and change nothing
+    #[command(visible_alias = "diff")]
+    Plan(Plan),
+    /// Deploy an image by its tag or digest; another than is followed stays until the next push
+    Deploy(Deploy),
     /// Go back to the last good release, or to a named one
     Rollback(Rollback),
     /// Say for a time how many tasks a service has, or end that
@@ -86,10 +94,10 @@ pub struct Place {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=50), value_name = "N")]
     pub tasks: u32,
     /// Seconds between two sweeps; on AWS a minute
-    #[arg(long, default_value_t = 60.0, value_parser = positive_seconds, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 60.0, value_parser = values::positive_seconds, value_name = "SECONDS")]
     pub sweep_seconds: f64,
     /// Seconds that a task takes to be provisioned, so that there is something to watch; on Fargate about 20
-    #[arg(long, default_value_t = 1.5, value_parser = some_seconds, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 1.5, value_parser = values::some_seconds, value_name = "SECONDS")]
     pub provisioning_seconds: f64,
     /// Lose every ECR event, as AWS may: the sweep alone deploys
     #[arg(long)]
@@ -129,7 +137,7 @@ pub struct Push {
     pub source: String,
     #[arg(long, default_value = "game-2048", value_name = "NAME")]
     pub repository: String,
-    #[arg(long, value_name = "TAG", value_parser = image_tag)]
+    #[arg(long, value_name = "TAG", value_parser = values::image_tag)]
     pub tag: String,
     /// Tag to move along: the one that services follow (an empty one: none)
     #[arg(long, default_value = crate::local::stack::TRACKED_TAG, value_name = "TAG")]
@@ -138,7 +146,7 @@ pub struct Push {
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
     /// The colour of this version on the game's page, as #rrggbb (default: follows from the tag)
-    #[arg(long, value_name = "#RRGGBB", value_parser = colour)]
+    #[arg(long, value_name = "#RRGGBB", value_parser = values::colour)]
     pub colour: Option<String>,
     /// Address of the registry (default: that of the running `pushboat local`)
     #[arg(long, env = "PUSHBOAT_REGISTRY", value_name = "URL")]
@@ -149,36 +157,6 @@ pub struct Push {
     /// Where `pushboat local` wrote down its addresses (default: in this user's own runtime folder)
     #[arg(long, env = "PUSHBOAT_PLACE", value_name = "FILE")]
     pub place: Option<PathBuf>,
-}
-
-fn image_tag(text: &str) -> Result<String, String> {
-    let allowed = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-');
-    match (1..=128).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with(['.', '-']) {
-        true => Ok(text.to_owned()),
-        false => Err("up to 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'".to_owned()),
-    }
-}
-
-fn colour(text: &str) -> Result<String, String> {
-    let is_hex = |digits: &str| digits.len() == 6 && digits.bytes().all(|it| it.is_ascii_hexdigit());
-    match text.strip_prefix('#').is_some_and(is_hex) {
-        true => Ok(text.to_owned()),
-        false => Err("a colour as #rrggbb, such as #c2410c".to_owned()),
-    }
-}
-
-fn some_seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.0..=600.0).contains(&seconds) => Ok(seconds),
-        _ => Err("a number of seconds from 0 to 600".to_owned()),
-    }
-}
-
-fn positive_seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.2..=86_400.0).contains(&seconds) => Ok(seconds),
-        _ => Err("a number of seconds from 0.2 to 86400".to_owned()),
-    }
 }
 
 #[cfg(test)]
@@ -220,6 +198,23 @@ mod tests {
             "pushboat rollback --wait --timeout soon",
             "pushboat rollback --wait --timeout 0s",
             "pushboat rollback --wait --timeout -5m",
+            "pushboat rollback --wait --dry-run",
+            "pushboat hold --lift --wait --dry-run",
+            "pushboat hold --cluster a --reason x --from game:7",
+            "pushboat rollback --from 7",
+            "pushboat rollback --from sha256:5c7b1d0a",
+            "pushboat scale --end --from many",
+            "pushboat deploy",
+            "pushboat deploy a/b",
+            "pushboat deploy a/b v1 v2",
+            "pushboat deploy sha256:5c7b1d0a",
+            "pushboat deploy v1 --container a/b",
+            "pushboat deploy v1 --wait --dry-run",
+            "pushboat plan --tag v1 --desired 4",
+            "pushboat plan --tag v1 --digest sha256:5c7b1d0a",
+            "pushboat plan --container app",
+            "pushboat plan --container app --desired 4",
+            "pushboat plan --desired -1",
             "pushboat status --output yaml",
             "pushboat status --url http://a --stack b",
         ] {
@@ -243,9 +238,29 @@ mod tests {
             (Some("a/b"), "sha256:5c7b1d")
         );
         assert_eq!((release.wait.wait, release.wait.timeout.as_secs()), (true, 90));
+        let Command::Deploy(deploy) = read("pushboat deploy v1.2") else { panic!() };
+        assert_eq!((deploy.which.service, deploy.image), (None, Image::Tag("v1.2".into())));
+        let digest = format!("sha256:{}", "5c".repeat(32));
+        let Command::Deploy(deploy) = read(&format!("pushboat deploy a/b {digest} --container app")) else {
+            panic!()
+        };
+        assert_eq!((deploy.which.service.as_deref(), deploy.image), (Some("a/b"), Image::Digest(digest)));
         let Command::Hold(hold) = read("pushboat hold --lift --wait") else { panic!() };
         assert!(hold.which.service.is_none() && hold.lift && hold.timeout.as_secs() == 900);
         let Command::Status(status) = read("pushboat status --token tell-nobody") else { panic!() };
         assert!(!format!("{status:?}").contains("tell-nobody"));
+    }
+
+    #[test]
+    fn what_is_to_be_replaced_is_a_release_or_of_a_count_a_number() {
+        let read = |line: &str| Args::try_parse_from(line.split(' ')).unwrap().command;
+        let Command::Scale(scale) = read("pushboat scale --min 4 --for 2h --from 3") else { panic!() };
+        assert_eq!((scale.from, scale.dry_run), (Some(3.into()), false));
+        let Command::Scale(scale) = read("pushboat scale --end --from game:3 --dry-run") else { panic!() };
+        assert_eq!((scale.from, scale.dry_run), (Some("game:3".into()), true));
+        let Command::Rollback(back) = read("pushboat rollback --from game:3") else { panic!() };
+        assert_eq!((back.precaution.from, back.precaution.dry_run), (Some("game:3".into()), false));
+        let Command::Plan(plan) = read("pushboat diff web --tag v1 --container app") else { panic!() };
+        assert_eq!((plan.which.service.as_deref(), plan.tag.as_deref()), (Some("web"), Some("v1")));
     }
 }

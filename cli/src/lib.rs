@@ -6,7 +6,7 @@
 //! | `demo` | the story: two pushes, steady traffic, nothing lost |
 //! | `local` | AWS on a laptop, with Pushboat's functions and the game's service set up in it |
 //! | `push`, `image` | an image, made from the game or read from an OCI layout, pushed to a registry |
-//! | `commands` | what is asked of services that run: status, rollback, hold, scale and the others |
+//! | `commands` | what is asked of services that run: status, plan, deploy, hold, scale and the others |
 //! | `api`, `output` | the HTTP API's client, and what a person reads of its answers |
 //! | `function` | this same program, running as one of the functions |
 //!
@@ -52,6 +52,8 @@ pub fn main() -> ExitCode {
                 Command::Push(push) => push::run(push).await,
                 Command::Status(status) => commands::status(status).await,
                 Command::Watch(watch) => commands::watch(watch).await,
+                Command::Plan(plan) => commands::plan(plan).await,
+                Command::Deploy(deploy) => commands::deploy(deploy).await,
                 Command::Rollback(rollback) => commands::rollback(rollback).await,
                 Command::Scale(scale) => commands::scale(scale).await,
                 Command::Hold(hold) => commands::hold(hold).await,

@@ -1,6 +1,7 @@
 //! What the API says, as far as it is looked at. Members that are not known here, or not there, are no trouble.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Services {
@@ -30,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) targets: Option<Targets>,
     pub(crate) capacity: Option<Capacity>,
     pub(crate) trouble: Vec<String>,
+    /// What Pushboat would do now. Only of one service that was asked for by its name.
+    pub(crate) now: Option<Plan>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -56,7 +59,7 @@ pub(crate) struct Rollout {
 pub(crate) struct Track {
     pub(crate) container: Option<String>,
     pub(crate) repository: String,
-    pub(crate) rule: serde_json::Value,
+    pub(crate) rule: Value,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -122,6 +125,35 @@ pub(crate) struct Decision {
     pub(crate) reason: String,
     pub(crate) digest: Option<String>,
     pub(crate) revision: Option<String>,
+}
+
+/// What would be decided and written.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Plan {
+    pub(crate) dry_run: bool,
+    pub(crate) decisions: Vec<Decision>,
+    /// Of AWS, in order.
+    pub(crate) calls: Vec<Call>,
+}
+
+/// A call of AWS with its members, also those of calls that are not known here.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Call {
+    pub(crate) call: String,
+    /// Of a task definition, from what the service runs.
+    pub(crate) differences: Vec<Difference>,
+    #[serde(flatten)]
+    pub(crate) members: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Difference {
+    pub(crate) at: String,
+    pub(crate) from: Option<Value>,
+    pub(crate) to: Option<Value>,
 }
 
 impl Decisions {

@@ -137,9 +137,12 @@ impl Client {
 
     /// As far as it is looked at.
     pub(crate) fn read<T: DeserializeOwned>(&self, answer: &Value) -> Result<T, Trouble> {
-        T::deserialize(answer).map_err(|error| {
-            NotAnswered { url: self.base.clone(), why: format!("not what this API says: {error}") }.into()
-        })
+        T::deserialize(answer).map_err(|error| self.strange(&format!("not what this API says: {error}")))
+    }
+
+    /// An answer that is none to what was asked.
+    pub(crate) fn strange(&self, why: &str) -> Trouble {
+        NotAnswered { url: self.base.clone(), why: why.to_owned() }.into()
     }
 
     /// Asks until it is answered or there is no use in asking.

@@ -20,7 +20,7 @@ mod service;
 mod stack;
 mod trouble;
 
-pub(crate) use answers::{Decision, Decisions, Hold, Image, Service, Track, short};
+pub(crate) use answers::{Call, Decision, Decisions, Difference, Hold, Image, Plan, Service, Track, short};
 pub(crate) use client::Client;
 pub(crate) use service::{Name, check, resolve};
 pub(crate) use trouble::Trouble;

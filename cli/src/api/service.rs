@@ -28,8 +28,13 @@ impl Name {
         Ok(Some(Name { cluster: cluster.to_owned(), service: service.to_owned() }))
     }
 
+    /// Of the service itself.
+    pub(crate) fn own_path(&self) -> String {
+        format!("/services/{}/{}", self.cluster, self.service)
+    }
+
     pub(crate) fn path(&self, call: &str) -> String {
-        format!("/services/{}/{}/{call}", self.cluster, self.service)
+        format!("{}/{call}", self.own_path())
     }
 }
 

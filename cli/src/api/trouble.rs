@@ -36,7 +36,7 @@ impl Problem {
             "/problems/no-such-cluster" | "/problems/no-such-service" => {
                 "\n`pushboat status` shows what there is. A service is handed over by its tag pushboat:track."
             }
-            "/problems/refused" => "\n`pushboat status <service>` shows how things are.",
+            "/problems/refused" | "/problems/moved" => "\n`pushboat status <service>` shows how things are.",
             _ => "",
         }
     }

@@ -1,91 +1,14 @@
-//! What can be typed about services that run: where the API is, who asks, and what is asked for.
+//! What can be typed about services that run: one type for each command.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args as Arguments, ValueEnum};
+use clap::{ArgGroup, Args as Arguments};
+use serde_json::Value;
 
-use super::examples;
-
-/// Where the API is and how to speak with it.
-#[derive(Debug, Clone, Default, Arguments)]
-pub struct Connection {
-    /// Address of the API [env: PUSHBOAT_URL]
-    #[arg(long, value_name = "URL", conflicts_with = "stack", help_heading = "API")]
-    pub url: Option<String>,
-    /// CloudFormation stack whose output ApiAddress is the address
-    #[arg(long, value_name = "NAME", help_heading = "API")]
-    pub stack: Option<String>,
-    /// Token of the JWT issuer, sent instead of a signature [env: PUSHBOAT_TOKEN]
-    #[arg(long, value_name = "TOKEN", help_heading = "API")]
-    pub token: Option<Token>,
-    /// Profile of AWS's own files to sign with [env: AWS_PROFILE]
-    #[arg(long, value_name = "NAME", help_heading = "API")]
-    pub profile: Option<String>,
-    /// Region to sign for, where the address does not say it [env: AWS_REGION]
-    #[arg(long, value_name = "REGION", help_heading = "API")]
-    pub region: Option<String>,
-    /// Where `pushboat local` wrote down its addresses (default: in this user's own runtime folder)
-    #[arg(long, env = "PUSHBOAT_PLACE", value_name = "FILE", help_heading = "API")]
-    pub place: Option<PathBuf>,
-    /// Say on standard error what is asked of which address, and what it answers
-    #[arg(short, long, help_heading = "API")]
-    pub verbose: bool,
-}
-
-/// Whoever has it is its owner: it is shown to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Token {
-    fn from(text: String) -> Token {
-        Token(text)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// The API's answer as it is, one document
-    Json,
-}
-
-#[derive(Debug, Clone, Arguments)]
-pub struct Output {
-    /// How the answer is shown
-    #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
-    pub output: Format,
-}
-
-#[derive(Debug, Clone, Arguments)]
-pub struct Wait {
-    /// Follow the roll-out to its end
-    #[arg(long)]
-    pub wait: bool,
-    /// How long to follow it, such as 90s, 15m or "1h 30m"
-    #[arg(long, default_value = "15m", value_parser = duration, value_name = "DURATION")]
-    pub timeout: Duration,
-}
-
-#[derive(Debug, Clone, Arguments)]
-pub struct Which {
-    /// `cluster/service`, or `service` alone where that is clear; may be left out where there is only one
-    pub service: Option<String>,
-}
+use super::common::{Connection, Output, Precaution, Wait, Which};
+use super::values::Image;
+use super::{examples, values};
 
 #[derive(Debug, Clone, Arguments)]
 #[command(after_help = examples::STATUS)]
@@ -108,6 +31,54 @@ pub struct Watch {
 }
 
 #[derive(Debug, Clone, Arguments)]
+#[command(
+    after_help = examples::PLAN,
+    group(ArgGroup::new("image").args(["tag", "digest"])),
+    group(ArgGroup::new("one").args(["tag", "digest", "desired"])),
+)]
+pub struct Plan {
+    #[command(flatten)]
+    pub which: Which,
+    /// Plan the deployment of the image with this tag
+    #[arg(long, value_name = "TAG", value_parser = values::image_tag)]
+    pub tag: Option<String>,
+    /// Plan the deployment of the image with this digest
+    #[arg(long, value_name = "DIGEST", value_parser = values::digest)]
+    pub digest: Option<String>,
+    /// Whose image, where several containers are followed
+    #[arg(long, value_name = "CONTAINER", requires = "image", value_parser = values::container)]
+    pub container: Option<String>,
+    /// Plan so many tasks
+    #[arg(long, value_name = "N")]
+    pub desired: Option<u32>,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Clone, Arguments)]
+#[command(after_help = examples::DEPLOY, allow_missing_positional = true)]
+pub struct Deploy {
+    #[command(flatten)]
+    pub which: Which,
+    /// The image, of the repository that is followed: its tag, or its whole digest
+    #[arg(required = true, value_name = "TAG|DIGEST", value_parser = values::image)]
+    pub image: Image,
+    /// Whose image, where several containers are followed
+    #[arg(long, value_name = "CONTAINER", value_parser = values::container)]
+    pub container: Option<String>,
+    #[command(flatten)]
+    pub wait: Wait,
+    #[command(flatten)]
+    pub precaution: Precaution,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Clone, Arguments)]
 #[command(after_help = examples::ROLLBACK)]
 pub struct Rollback {
     #[command(flatten)]
@@ -117,6 +88,8 @@ pub struct Rollback {
     pub to: Option<String>,
     #[command(flatten)]
     pub wait: Wait,
+    #[command(flatten)]
+    pub precaution: Precaution,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
@@ -153,6 +126,12 @@ pub struct Scale {
     /// Why, for others to read
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Change nothing: show what would be decided, and which calls of AWS would be made
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only if this is there to be replaced: a desired count, family:revision or a digest; else status 3
+    #[arg(long, value_name = "COUNT|REVISION|DIGEST", value_parser = values::count_or_release)]
+    pub from: Option<Value>,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
@@ -165,7 +144,7 @@ pub struct Hold {
     #[command(flatten)]
     pub which: Which,
     /// All services of this cluster instead of one
-    #[arg(long, value_name = "CLUSTER", conflicts_with = "service")]
+    #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["service", "from"])]
     pub cluster: Option<String>,
     /// Why, for others to read
     #[arg(long, value_name = "TEXT", required_unless_present = "lift")]
@@ -180,11 +159,13 @@ pub struct Hold {
     #[arg(long, conflicts_with_all = ["reason", "length"])]
     pub lift: bool,
     /// With --lift: follow the roll-out of what was due to its end
-    #[arg(long, conflicts_with_all = ["cluster", "reason"])]
+    #[arg(long, conflicts_with_all = ["cluster", "reason", "dry_run"])]
     pub wait: bool,
     /// How long to follow it, such as 90s, 15m or "1h 30m"
-    #[arg(long, default_value = "15m", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, default_value = "15m", value_parser = values::duration, value_name = "DURATION")]
     pub timeout: Duration,
+    #[command(flatten)]
+    pub precaution: Precaution,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
@@ -197,10 +178,12 @@ pub struct Release {
     #[command(flatten)]
     pub which: Which,
     /// The rejected digest that may return, or its first digits as `status` shows them
-    #[arg(required = true, value_parser = digest)]
+    #[arg(required = true, value_parser = values::digest_or_its_beginning)]
     pub digest: String,
     #[command(flatten)]
     pub wait: Wait,
+    #[command(flatten)]
+    pub precaution: Precaution,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
@@ -214,6 +197,8 @@ pub struct Resume {
     pub which: Which,
     #[command(flatten)]
     pub wait: Wait,
+    #[command(flatten)]
+    pub precaution: Precaution,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
@@ -230,6 +215,8 @@ pub struct Continue {
     pub hook: Option<String>,
     #[command(flatten)]
     pub wait: Wait,
+    #[command(flatten)]
+    pub precaution: Precaution,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
@@ -248,20 +235,4 @@ pub struct Man {
     /// Write one page for each command into this folder
     #[arg(long, value_name = "FOLDER")]
     pub dir: Option<PathBuf>,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a time such as 90s, 15m or \"1h 30m\"".to_owned();
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
-    Duration::try_from(parsed).ok().filter(|it| !it.is_zero()).ok_or_else(wrong)
-}
-
-/// At least as many digits as nobody hits by chance.
-fn digest(text: &str) -> Result<String, String> {
-    let hex = text.strip_prefix("sha256:").unwrap_or(text);
-    let is_hex = hex.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it));
-    match is_hex && (6..=64).contains(&hex.len()) {
-        true => Ok(format!("sha256:{hex}")),
-        false => Err("sha256: and 64 hex digits, or the first six of them at least".to_owned()),
-    }
 }

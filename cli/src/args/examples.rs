@@ -25,10 +25,28 @@ Examples:
   pushboat watch                           every service, again and again, until Ctrl-C
   pushboat watch game-2048                 its roll-out to the end, or the next one where none is under way";
 
+pub(super) const PLAN: &str = "\
+Examples:
+  pushboat plan                            what Pushboat would do now by itself, and why
+  pushboat plan game-2048 --tag v2         the deployment of this tag; or --digest
+  pushboat plan --desired 6                so many tasks
+
+Values of the environment are not shown, only that they change.";
+
+pub(super) const DEPLOY: &str = "\
+Examples:
+  pushboat deploy v2 --wait                the image with this tag, followed to its end
+  pushboat deploy pushboat/game-2048 sha256:<64 hex digits>
+  pushboat deploy v2 --dry-run             what that would write
+  pushboat deploy v2 --from game-2048:7    only if the service is still there
+
+Where another image is followed, this one stays until the next push, or until `pushboat resume`.";
+
 pub(super) const ROLLBACK: &str = "\
 Examples:
   pushboat rollback --wait                 to the last good release, followed to its end
   pushboat rollback pushboat/game-2048 --to game-2048:7
+  pushboat rollback --dry-run              what that would write
 
 What is left is rejected: `pushboat release` lets it return.";
 
@@ -36,6 +54,7 @@ pub(super) const SCALE: &str = "\
 Examples:
   pushboat scale --min 4 --for 2h --reason \"big sale\"
   pushboat scale game-2048 --desired 6 --until 2026-11-21T18:00:00Z
+  pushboat scale --desired 6 --for 1h --from 4 --dry-run
   pushboat scale --end                     the load decides again";
 
 pub(super) const HOLD: &str = "\

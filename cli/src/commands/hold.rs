@@ -19,8 +19,11 @@ async fn say(it: Hold) -> Result<(), Trouble> {
     it.cluster.as_deref().map_or(Ok(()), check)?;
     let session = Session::open(&it.connection, it.output.output).await?;
     let ask = match it.lift {
-        true => Ask::delete("hold"),
-        false => Ask::post("hold", json!({ "reason": it.reason, "for": it.for_, "until": it.until })),
+        true => Ask::delete("hold", &it.precaution),
+        false => {
+            let body = json!({ "reason": it.reason, "for": it.for_, "until": it.until });
+            Ask::post("hold", body, &it.precaution)
+        }
     };
     if let Some(cluster) = &it.cluster {
         return about_cluster(&session, cluster, ask).await;

@@ -3,7 +3,8 @@
 //! | file | subject |
 //! |---|---|
 //! | `status`, `watch` | how things are, once and again and again |
-//! | `releases` | rollback, release, resume, continue |
+//! | `plan` | what would be decided and written |
+//! | `releases` | deploy, rollback, release, resume, continue |
 //! | `hold`, `scale` | what is said for a time |
 //! | `ask` | one ask: carried out, shown, and followed where that is wanted |
 //! | `follow`, `judge` | a roll-out until its end; what each look says of it |
@@ -14,6 +15,7 @@ mod follow;
 mod hold;
 mod judge;
 mod pages;
+mod plan;
 mod releases;
 mod scale;
 mod status;
@@ -21,7 +23,8 @@ mod watch;
 
 pub(crate) use hold::hold;
 pub(crate) use pages::{completions, man};
-pub(crate) use releases::{go_on, release, resume, rollback};
+pub(crate) use plan::plan;
+pub(crate) use releases::{deploy, go_on, release, resume, rollback};
 pub(crate) use scale::scale;
 pub(crate) use status::status;
 pub(crate) use watch::watch;

@@ -1,4 +1,4 @@
-//! `pushboat rollback`, `release`, `resume` and `continue`: which image runs, on a person's word.
+//! `pushboat deploy`, `rollback`, `release`, `resume` and `continue`: which image runs, on a person's word.
 
 use std::process::ExitCode;
 
@@ -8,22 +8,32 @@ use serde_json::json;
 use super::ask::{Ask, about_service};
 use super::{Session, closed};
 use crate::api::{Name, Service, Trouble};
-use crate::args::{Connection, Continue, Format, Release, Resume, Rollback, Wait, Which};
+use crate::args::{Connection, Continue, Deploy, Format, Image, Release, Resume, Rollback, Wait, Which};
+
+pub(crate) async fn deploy(it: Deploy) -> Result<ExitCode> {
+    let body = match &it.image {
+        Image::Tag(tag) => json!({ "tag": tag, "container": it.container }),
+        Image::Digest(digest) => json!({ "digest": digest, "container": it.container }),
+    };
+    let ask = Ask::post("deploy", body, &it.precaution);
+    let done = plainly(&it.connection, it.output.output, &it.which, &it.wait, ask).await;
+    closed(done, it.output.output)
+}
 
 pub(crate) async fn rollback(it: Rollback) -> Result<ExitCode> {
-    let ask = Ask::post("rollback", json!({ "to": it.to }));
+    let ask = Ask::post("rollback", json!({ "to": it.to }), &it.precaution);
     let done = plainly(&it.connection, it.output.output, &it.which, &it.wait, ask).await;
     closed(done, it.output.output)
 }
 
 pub(crate) async fn resume(it: Resume) -> Result<ExitCode> {
-    let ask = Ask::post("resume", json!({}));
+    let ask = Ask::post("resume", json!({}), &it.precaution);
     let done = plainly(&it.connection, it.output.output, &it.which, &it.wait, ask).await;
     closed(done, it.output.output)
 }
 
 pub(crate) async fn go_on(it: Continue) -> Result<ExitCode> {
-    let ask = Ask::post("continue", json!({ "hook": it.hook }));
+    let ask = Ask::post("continue", json!({ "hook": it.hook }), &it.precaution);
     let done = plainly(&it.connection, it.output.output, &it.which, &it.wait, ask).await;
     closed(done, it.output.output)
 }
@@ -40,7 +50,7 @@ pub(crate) async fn release(it: Release) -> Result<ExitCode> {
                 (Name::of(&service), rejected(&service, &it.digest)?)
             }
         };
-        let ask = Ask::post("release", json!({ "digest": digest }));
+        let ask = Ask::post("release", json!({ "digest": digest }), &it.precaution);
         about_service(&session, &name, ask, it.wait.wait.then_some(it.wait.timeout)).await
     };
     closed(releasing.await, it.output.output)

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::ask::{Ask, about_service};
 use super::{Session, closed};
 use crate::api::Trouble;
-use crate::args::Scale;
+use crate::args::{Precaution, Scale};
 
 pub(crate) async fn scale(arguments: Scale) -> Result<ExitCode> {
     let format = arguments.output.output;
@@ -17,14 +17,15 @@ pub(crate) async fn scale(arguments: Scale) -> Result<ExitCode> {
 
 async fn say(it: Scale) -> Result<(), Trouble> {
     let session = Session::open(&it.connection, it.output.output).await?;
+    let precaution = Precaution { dry_run: it.dry_run, from: it.from };
     let ask = match it.end {
-        true => Ask::delete("scale"),
+        true => Ask::delete("scale", &precaution),
         false => {
             let body = json!({
                 "desired": it.desired, "min": it.min, "max": it.max, "for": it.for_, "until": it.until,
                 "reason": it.reason,
             });
-            Ask::post("scale", body)
+            Ask::post("scale", body, &precaution)
         }
     };
     let name = session.name(it.which.service.as_deref()).await?;

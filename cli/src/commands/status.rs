@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use hyper::Method;
 use serde_json::Value;
 
 use super::{Session, closed};
-use crate::api::{Name, Trouble, resolve};
+use crate::api::{Name, Service, Trouble, resolve};
 use crate::args::{Format, Status};
 use crate::output;
 
@@ -17,22 +18,34 @@ pub(crate) async fn status(arguments: Status) -> Result<ExitCode> {
 
 async fn show(arguments: &Status) -> Result<(), Trouble> {
     let session = Session::open(&arguments.connection, arguments.output.output).await?;
-    let (answer, services) = session.client.services(None).await?;
-    let typed = arguments.which.service.as_deref();
-    let one = typed.map(|typed| resolve(Some(typed), &services.services)).transpose()?;
-    match (session.format, one) {
-        (Format::Json, None) => session.print(&answer)?,
-        (Format::Json, Some(one)) => session.print(as_it_came(&answer, &Name::of(one)))?,
-        (Format::Table, None) => output::put(&output::services(&services.services, session.look))?,
-        (Format::Table, Some(one)) => output::put(&output::detail(one, session.look))?,
+    let Some(typed) = arguments.which.service.as_deref() else {
+        let (answer, services) = session.client.services(None).await?;
+        return match session.format {
+            Format::Json => session.print(&answer),
+            Format::Table => Ok(output::put(&output::services(&services.services, session.look))?),
+        };
+    };
+    let name = session.name(Some(typed)).await?;
+    let answer = match session.client.ask(Method::GET, &name.own_path(), None).await {
+        Err(Trouble::OldApi { .. }) => of_list(&session, &name).await?,
+        answer => answer?,
+    };
+    match session.format {
+        Format::Json => session.print(&answer),
+        Format::Table => {
+            let service: Service = session.client.read(&answer)?;
+            Ok(output::put(&output::detail(&service, session.look))?)
+        }
     }
-    Ok(())
 }
 
-/// With the members that are not known here.
-fn as_it_came<'a>(answer: &'a Value, name: &Name) -> &'a Value {
+/// An older API shows one only among the others, and says nothing of what it would do.
+async fn of_list(session: &Session, name: &Name) -> Result<Value, Trouble> {
+    let (mut answer, services) = session.client.services(Some(&name.cluster)).await?;
+    resolve(Some(&name.to_string()), &services.services)?;
     let is_it =
-        |it: &&Value| it["cluster"] == name.cluster.as_str() && it["service"] == name.service.as_str();
-    let found = answer["services"].as_array().and_then(|services| services.iter().find(is_it));
-    found.unwrap_or(&Value::Null)
+        |it: &&mut Value| it["cluster"] == name.cluster.as_str() && it["service"] == name.service.as_str();
+    // With the members that are not known here.
+    let found = answer["services"].as_array_mut().and_then(|services| services.iter_mut().find(is_it));
+    Ok(found.map(Value::take).unwrap_or_default())
 }

@@ -11,12 +11,12 @@ pub(crate) fn decisions(decisions: &[Decision], look: Look) -> String {
     let paragraph = |it: &Decision| {
         let text = hanging(&format!("{:<13}", it.decision), &it.reason, look.width);
         let rest = text.strip_prefix(it.decision.as_str()).unwrap_or_default();
-        format!("{}{rest}", look.paint(&it.decision, colour(&it.decision)))
+        format!("{}{rest}", look.paint(&it.decision, of_decision(&it.decision)))
     };
     decisions.iter().map(paragraph).collect::<Vec<_>>().join("\n")
 }
 
-fn colour(decision: &str) -> Option<Colour> {
+pub(super) fn of_decision(decision: &str) -> Option<Colour> {
     match decision {
         "failed" => Some(Colour::Bad),
         "kept" | "ignored" | "postponed" => Some(Colour::Faint),

@@ -1,5 +1,6 @@
 //! One service with all that is known of it.
 
+use super::decisions::of_decision;
 use super::paint::{Colour, Look, of_state};
 use super::services::state;
 use super::text::hanging;
@@ -57,6 +58,11 @@ pub(crate) fn detail(service: &Service, look: Look) -> String {
     for trouble in &service.trouble {
         page.painted("trouble", trouble, "", Some(Colour::Bad));
     }
+    for it in service.now.iter().flat_map(|now| &now.decisions) {
+        page.painted("now", &it.decision, &it.reason, of_decision(&it.decision));
+    }
+    let calls: Vec<&str> = service.now.iter().flat_map(|now| &now.calls).map(|it| it.call.as_str()).collect();
+    page.row("would call", &calls.join(", "));
     page.lines.join("\n")
 }
 

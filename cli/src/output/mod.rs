@@ -1,4 +1,4 @@
-//! What a person reads: tables that fit the terminal, one service in detail, what was decided, bars of a roll-out.
+//! What a person reads: tables that fit the terminal, one service in detail, what was decided or would be, bars of a roll-out.
 //!
 //! | file | subject |
 //! |---|---|
@@ -8,12 +8,14 @@
 //! | `services` | every service as a row |
 //! | `detail` | one service with all that is known |
 //! | `decisions` | what was decided, with its reasons |
+//! | `plan` | what would be decided, the calls of AWS, and what changes of a task definition |
 //! | `bars` | the tasks of a roll-out, as they come |
 
 mod bars;
 mod decisions;
 mod detail;
 mod paint;
+mod plan;
 mod services;
 mod table;
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub(crate) use bars::{Bars, stands};
 pub(crate) use decisions::decisions;
 pub(crate) use detail::detail;
 pub(crate) use paint::Look;
+pub(crate) use plan::plan;
 pub(crate) use services::services;
 
 use std::io::Write;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Look, decisions, detail, services, stands};
-use crate::api::{Decisions, Service};
+use super::{Look, decisions, detail, plan, services, stands};
+use crate::api::{Decisions, Plan, Service};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -54,6 +54,25 @@ fn one_service_shows_all_that_is_known() {
         let printed: Vec<String> = all.iter().map(|one| detail(one, page(width))).collect();
         is_as_written(&format!("detail-{width}.txt"), &printed.join("\n\n"));
     }
+}
+
+fn plans() -> Vec<Plan> {
+    let text = std::fs::read_to_string(folder().join("plans.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_plan_shows_decisions_calls_and_differences() {
+    for width in [80, 120] {
+        let printed: Vec<String> = plans().iter().map(|one| plan(one, page(width))).collect();
+        is_as_written(&format!("plan-{width}.txt"), &printed.join("\n\n\n"));
+    }
+    for one in &plans() {
+        let painted = plan(one, Look { width: 100, colours: true });
+        assert_eq!(console::strip_ansi_codes(&painted), plan(one, page(100)));
+    }
+    let painted = plan(&plans()[0], Look { width: 100, colours: true });
+    assert!(painted.contains("\x1b[31m- 123456789012.") && painted.contains("\x1b[32m+ 123456789012."));
 }
 
 #[test]

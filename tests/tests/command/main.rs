@@ -5,6 +5,7 @@
 
 mod connection;
 mod person;
+mod plans;
 
 use std::time::Duration;
 
@@ -86,6 +87,20 @@ async fn the_readme_s_commands_do_what_they_say() {
                 assert!(said.out.contains("lifted") && said.out.contains("released"), "{}", said.out);
                 assert_eq!(local.view().unwrap().digest.as_deref(), Some(second.as_str()));
             }
+            ["deploy", ..] => {
+                let said = person.told(0, &words).await;
+                assert!(
+                    said.out.contains("released") && said.out.contains(" COMPLETED after "),
+                    "{}",
+                    said.out
+                );
+                assert_eq!(local.view().unwrap().digest.as_deref(), Some(first.as_str()));
+            }
+            ["resume", ..] => {
+                let said = person.told(0, &words).await;
+                assert!(said.out.contains("lifted") && said.out.contains("released"), "{}", said.out);
+                settled_on(&local, &second).await;
+            }
             _ => {
                 let said = person.told(0, &words).await;
                 assert!(!said.out.is_empty() || words[0] == "man", "{words:?}");
@@ -94,7 +109,19 @@ async fn the_readme_s_commands_do_what_they_say() {
         run.push(words[0].to_owned());
     }
     run.dedup();
-    let all = ["status", "rollback", "release", "hold", "scale", "resume", "continue", "completions", "man"];
+    let all = [
+        "status",
+        "plan",
+        "rollback",
+        "release",
+        "deploy",
+        "hold",
+        "scale",
+        "resume",
+        "continue",
+        "completions",
+        "man",
+    ];
     assert_eq!(run, all, "README.md has an example of each");
     local.shutdown().await;
 }
@@ -115,8 +142,9 @@ async fn what_is_printed_is_for_people_or_for_a_script() {
     );
     let whole = person.told(0, &["status", "--output", "json"]).await.json();
     assert_eq!(whole["services"][0]["capacity"]["max"], 4);
-    let one = person.told(0, &["status", "pushboat/game-2048", "--output", "json"]).await.json();
-    assert_eq!(one, whole["services"][0]);
+    let mut one = person.told(0, &["status", "pushboat/game-2048", "--output", "json"]).await.json();
+    let now = one.as_object_mut().unwrap().remove("now").unwrap();
+    assert_eq!((one, &now["dry_run"]), (whole["services"][0].clone(), &true.into()));
 
     let held = ["hold", "--reason", "big sale", "--for", "2h", "--output", "json"];
     assert_eq!(person.told(0, &held).await.json()["decisions"][0]["decision"], "held");
