@@ -6,7 +6,7 @@ mod examples;
 mod values;
 
 pub use asks::{
-    Completions, Continue, Deploy, Hold, Man, Plan, Release, Resume, Rollback, Scale, Status, Watch,
+    Completions, Continue, Deploy, History, Hold, Man, Plan, Release, Resume, Rollback, Scale, Status, Watch,
 };
 pub use common::{Connection, Format, Output, Precaution, Token, Wait, Which};
 pub use values::Image;
@@ -43,6 +43,8 @@ pub enum Command {
     /// Show what Pushboat would do now, or on a person's word, and change nothing
     #[command(visible_alias = "diff")]
     Plan(Plan),
+    /// Show what a service has run, why, and what became of it
+    History(History),
     /// Deploy an image by its tag or digest; another than is followed stays until the next push
     Deploy(Deploy),
     /// Go back to the last good release, or to a named one

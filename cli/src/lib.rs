@@ -53,6 +53,7 @@ pub fn main() -> ExitCode {
                 Command::Status(status) => commands::status(status).await,
                 Command::Watch(watch) => commands::watch(watch).await,
                 Command::Plan(plan) => commands::plan(plan).await,
+                Command::History(history) => commands::history(history).await,
                 Command::Deploy(deploy) => commands::deploy(deploy).await,
                 Command::Rollback(rollback) => commands::rollback(rollback).await,
                 Command::Scale(scale) => commands::scale(scale).await,

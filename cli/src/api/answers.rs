@@ -111,6 +111,26 @@ pub(crate) struct Capacity {
     pub(crate) overrides: Vec<String>,
 }
 
+/// What a service has run, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Entries {
+    pub(crate) entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Entry {
+    pub(crate) began_at: Option<String>,
+    pub(crate) outcome: String,
+    pub(crate) reason: String,
+    pub(crate) revision: String,
+    pub(crate) images: Vec<Image>,
+    pub(crate) cause: Option<String>,
+    pub(crate) asked_by: Option<String>,
+    pub(crate) registered_by: Option<String>,
+}
+
 /// What was decided on an ask, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]

@@ -20,7 +20,9 @@ mod service;
 mod stack;
 mod trouble;
 
-pub(crate) use answers::{Call, Decision, Decisions, Difference, Hold, Image, Plan, Service, Track, short};
+pub(crate) use answers::{
+    Call, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Service, Track, short,
+};
 pub(crate) use client::Client;
 pub(crate) use service::{Name, check, resolve};
 pub(crate) use trouble::Trouble;

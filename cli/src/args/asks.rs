@@ -31,6 +31,23 @@ pub struct Watch {
 }
 
 #[derive(Debug, Clone, Arguments)]
+#[command(after_help = examples::HISTORY)]
+pub struct History {
+    #[command(flatten)]
+    pub which: Which,
+    /// How many roll-outs at most, the newest first
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = values::some)]
+    pub limit: usize,
+    /// Only those that began before this moment, such as `next` of an answer before
+    #[arg(long, value_name = "TIME")]
+    pub before: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Clone, Arguments)]
 #[command(
     after_help = examples::PLAN,
     group(ArgGroup::new("image").args(["tag", "digest"])),

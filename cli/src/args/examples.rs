@@ -25,6 +25,14 @@ Examples:
   pushboat watch                           every service, again and again, until Ctrl-C
   pushboat watch game-2048                 its roll-out to the end, or the next one where none is under way";
 
+pub(super) const HISTORY: &str = "\
+Examples:
+  pushboat history                         the last ten roll-outs, with who or what caused each
+  pushboat history game-2048 --limit 50
+  pushboat history --output json | jq -r '.entries[] | select(.outcome == \"rolled_back\") | .revision'
+
+ECS keeps them for about three months.";
+
 pub(super) const PLAN: &str = "\
 Examples:
   pushboat plan                            what Pushboat would do now by itself, and why

@@ -102,3 +102,11 @@ pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
         _ => Err("a number of seconds from 0.2 to 86400".to_owned()),
     }
 }
+
+/// One at least.
+pub(super) fn some(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1000) => Ok(count),
+        _ => Err("1 to 1000".to_owned()),
+    }
+}

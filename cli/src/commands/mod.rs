@@ -3,6 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `status`, `watch` | how things are, once and again and again |
+//! | `history` | what a service has run |
 //! | `plan` | what would be decided and written |
 //! | `releases` | deploy, rollback, release, resume, continue |
 //! | `hold`, `scale` | what is said for a time |
@@ -12,6 +13,7 @@
 
 mod ask;
 mod follow;
+mod history;
 mod hold;
 mod judge;
 mod pages;
@@ -21,6 +23,7 @@ mod scale;
 mod status;
 mod watch;
 
+pub(crate) use history::history;
 pub(crate) use hold::hold;
 pub(crate) use pages::{completions, man};
 pub(crate) use plan::plan;

@@ -9,11 +9,13 @@
 //! | `detail` | one service with all that is known |
 //! | `decisions` | what was decided, with its reasons |
 //! | `plan` | what would be decided, the calls of AWS, and what changes of a task definition |
+//! | `history` | what a service has run |
 //! | `bars` | the tasks of a roll-out, as they come |
 
 mod bars;
 mod decisions;
 mod detail;
+mod history;
 mod paint;
 mod plan;
 mod services;
@@ -25,6 +27,7 @@ mod text;
 pub(crate) use bars::{Bars, stands};
 pub(crate) use decisions::decisions;
 pub(crate) use detail::detail;
+pub(crate) use history::history;
 pub(crate) use paint::Look;
 pub(crate) use plan::plan;
 pub(crate) use services::services;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Look, decisions, detail, plan, services, stands};
-use crate::api::{Decisions, Plan, Service};
+use super::{Look, decisions, detail, history, plan, services, stands};
+use crate::api::{Decisions, Entry, Plan, Service};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -53,6 +53,17 @@ fn one_service_shows_all_that_is_known() {
     for width in [80, 120] {
         let printed: Vec<String> = all.iter().map(|one| detail(one, page(width))).collect();
         is_as_written(&format!("detail-{width}.txt"), &printed.join("\n\n"));
+    }
+}
+
+#[test]
+fn what_a_service_has_run_fits_the_page() {
+    let text = std::fs::read_to_string(folder().join("history.json")).unwrap();
+    let entries: Vec<Entry> = serde_json::from_str(&text).unwrap();
+    for width in [80, 120] {
+        let printed = history(&entries, page(width));
+        assert!(printed.lines().all(|line| console::measure_text_width(line) <= width), "{printed}");
+        is_as_written(&format!("history-{width}.txt"), &printed);
     }
 }
 

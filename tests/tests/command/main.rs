@@ -112,6 +112,7 @@ async fn the_readme_s_commands_do_what_they_say() {
     let all = [
         "status",
         "plan",
+        "history",
         "rollback",
         "release",
         "deploy",
