@@ -22,6 +22,7 @@ impl Stage {
     }
 
     pub(super) fn wrote(&mut self, id: u32, operation: &str, subject: &str) {
+        self.writes(id, operation, subject);
         let is_quiet = self.now >= self.quiet_from();
         if is_quiet && self.pushboat(id).is_some() {
             self.breaks(Rule::Quiet, format!("#{id} still writes: {operation} {subject}"));
@@ -81,18 +82,21 @@ impl Stage {
         let may_return = goes_back || repairs || watched.before_stack.is_some();
         let returns = may_return && held(&watched.ran, 0, |it| it.as_ref() == Some(&digest));
         let named = self.named(&digest);
-        if !meant && !ran && !returns {
+        let is_asked_for = self.was_asked_for(id, &digest);
+        if !meant && !ran && !returns && !is_asked_for {
             let words = format!("#{id} releases {named}, which neither the tag meant nor {service} ran");
             self.breaks(Rule::LooksFirst, words);
         }
         // A late one may have seen the service at it; that is repaired, not prevented.
-        if failed.is_some() && !ran && !repairs {
+        // Who asks for it before anybody has written down that it failed may try again.
+        if failed.is_some() && !ran && !repairs && !is_asked_for {
             let words = format!("#{id} releases {named}, which failed or was left in {service} before");
             self.breaks(Rule::NoReturn, words);
         }
         if !goes_back
             && !repairs
             && let Some((rule, words)) = self.goes_past(index, task_definition_arn, since)
+            && !(rule == Rule::Person && is_asked_for)
         {
             self.breaks(rule, format!("#{id} {words}"));
         }
@@ -119,9 +123,12 @@ impl Stage {
             let watched = &mut self.watch.services[index];
             watched.last_writer = Writer::Pushboat;
             task_definition_arn.clone_into(&mut watched.told);
-            if let Some(digest) = digest.filter(|_| goes_back) {
-                watched.left.remove(&digest);
-                watched.failures.remove(&digest);
+            if let Some(digest) = digest.as_ref().filter(|_| goes_back) {
+                watched.left.remove(digest);
+                watched.failures.remove(digest);
+            }
+            if let Some(digest) = digest.filter(|it| self.was_asked_for(id, it)) {
+                self.deployed_as_asked(index, task_definition_arn, digest);
             }
         }
         if let Some(instance) = self.instances.get_mut(&id) {
@@ -152,6 +159,7 @@ impl Stage {
         }
         let started = announcements.iter().filter(|it| it.detail_type == "Pushboat Release Started").count();
         let said = self.pushboat(id).map_or(0, |it| it.said);
+        self.writes(id, "PutEvents", "the default bus");
         if started != said {
             self.breaks(Rule::Reason, format!("#{id} announces {started} releases and said {said}"));
         }
@@ -214,9 +222,10 @@ impl Stage {
         self.saw_failed(seen.unwrap_or_default());
         let Some(instance) = self.pushboat(id) else { return };
         // After its third look at a service it leaves the rest to the next hint.
-        // Who goes back has told what to run, and the next look is a function's.
+        // Who says what to run has told so, and the next look is a function's.
         // Whom AWS has refused it for the rest of his time has said so.
         let must_look = !instance.goes_back
+            && instance.asked.is_none()
             && instance.looks.values().any(|it| {
                 let is_refused = it.is_postponed && instance.is_refused;
                 it.is_unlooked && it.reads < LOOKS && !is_refused
@@ -232,7 +241,7 @@ impl Stage {
 }
 
 /// Was there such an entry at any moment since?
-fn held<T>(history: &[(i64, T)], since: i64, is_it: impl Fn(&T) -> bool) -> bool {
+pub(super) fn held<T>(history: &[(i64, T)], since: i64, is_it: impl Fn(&T) -> bool) -> bool {
     let ends = history.iter().skip(1).map(|(at, _)| *at).chain([i64::MAX]);
     history.iter().zip(ends).any(|((_, value), until)| until >= since && is_it(value))
 }

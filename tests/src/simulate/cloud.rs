@@ -343,6 +343,7 @@ impl Cloud for Lens {
             ..UpdateService::default()
         };
         let (id, name) = (self.id, &service.service);
+        self.stage.borrow_mut().writes(id, "UpdateService", name);
         self.stage.borrow_mut().means_to_size(id, name, desired);
         // The rules look at the world while it changes, so they know it before.
         let touch = |stage: &mut Stage| {

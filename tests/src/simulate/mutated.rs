@@ -10,7 +10,7 @@ use pushboat::metrics::Metrics;
 use pushboat::model::{Cluster, Image, Outcome, Rollout, RolloutState, Service, ServiceName, Tags};
 use pushboat::others::{self, Origin};
 use pushboat::overview::Bounds;
-use pushboat::task_definition::{BASE, NOTED, TEMPLATE, TaskDefinition, family_and_number};
+use pushboat::task_definition::{ASKED, BASE, NOTED, TEMPLATE, TaskDefinition, family_and_number};
 use pushboat_local::world::ecs::UpdateService;
 use serde_json::{Map, Value};
 
@@ -199,6 +199,7 @@ impl Lens {
         let swallowed = match self.mutant {
             Some(Mutant::RejectsNothing) => is_rejection && is_service,
             Some(Mutant::NotesNothing) => is_rejection,
+            Some(Mutant::ForgetsWhoAsked) => tags.contains_key(ASKED),
             _ => false,
         };
         (!swallowed).then(|| tags.clone())
