@@ -4,7 +4,7 @@ use pushboat::announce::Announcement;
 use pushboat::hint::Hint;
 use pushboat::model::{Digest, RolloutState, Service, Tags};
 use pushboat::policy::PASSED_OVER;
-use pushboat::task_definition::{BASE, NOTED, PUT_BACK, TEMPLATE, revision_name};
+use pushboat::task_definition::{ASKED, BASE, NOTED, PUT_BACK, TEMPLATE, revision_name};
 use pushboat_local::world::ecs::TaskDefinition;
 use serde_json::{Map, Value};
 
@@ -41,7 +41,7 @@ impl Stage {
         let newest = earlier.next();
         let is_same = |it: &&TaskDefinition| {
             it.document == new.document
-                && it.tags.get(BASE) == new.tags.get(BASE)
+                && [BASE, ASKED].iter().all(|key| it.tags.get(*key) == new.tags.get(*key))
                 && ![NOTED, PASSED_OVER, PUT_BACK].iter().any(|mark| it.tags.contains_key(*mark))
         };
         let surplus = newest.filter(is_same).map(|it| it.arn.clone());
@@ -123,13 +123,11 @@ impl Stage {
             let watched = &mut self.watch.services[index];
             watched.last_writer = Writer::Pushboat;
             task_definition_arn.clone_into(&mut watched.told);
-            if let Some(digest) = digest.as_ref().filter(|_| goes_back) {
-                watched.left.remove(digest);
-                watched.failures.remove(digest);
+            if let Some(digest) = digest.filter(|_| goes_back) {
+                watched.left.remove(&digest);
+                watched.failures.remove(&digest);
             }
-            if let Some(digest) = digest.filter(|it| self.was_asked_for(id, it)) {
-                self.deployed_as_asked(index, task_definition_arn, digest);
-            }
+            self.deployed_as_asked(id, index, task_definition_arn);
         }
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.looks.entry(service.to_owned()).or_default().is_unlooked = true;

@@ -262,7 +262,7 @@ impl Cloud for Lens {
         if let Some(own) = self.skips_restoring(document) {
             return Ok(own);
         }
-        let document = self.document_as_written(document);
+        let (document, tags) = (self.document_as_written(document), self.tags_as_registered(tags));
         let touch = |world: &mut World| {
             let registered = world.register_task_definition(document.clone(), tags.clone(), "pushboat");
             registered.map(|it| it.arn)

@@ -27,16 +27,23 @@ impl Stage {
         self.instances.get(&id).is_some_and(|it| it.asked.as_ref() == Some(digest))
     }
 
-    /// It runs what somebody has asked for. What the tag means as well needs nobody's word to stay.
-    pub(super) fn deployed_as_asked(&mut self, index: usize, task_definition_arn: &str, digest: Digest) {
-        let since = self.now - GRACE;
-        let is_followed = held(&self.watch.tag, since, |it| *it == digest);
+    /// It runs what somebody has asked for. What the tag means as well needs nobody's word to stay; where that has changed
+    /// while the instance looked, either may be.
+    pub(super) fn deployed_as_asked(&mut self, id: u32, index: usize, task_definition_arn: &str) {
+        let Some(instance) = self.instances.get(&id) else { return };
+        let (since, asked) = (instance.started - GRACE, instance.asked.clone());
+        let Some(digest) =
+            asked.filter(|it| Some(it) == digest_of(&self.world, task_definition_arn).as_ref())
+        else {
+            return;
+        };
+        let was_followed = held(&self.watch.tag, since, |it| *it == digest);
+        let was_not = held(&self.watch.tag, since, |it| *it != digest);
         let watched = &mut self.watch.services[index];
-        watched.person = None;
-        if !is_followed {
-            // Told once more while it is there, it stays what it has been since then.
-            let at = watched.own_since;
-            watched.person = Some((task_definition_arn.to_owned(), at));
+        // Told once more while it is there, it stays what it has been since then.
+        let at = watched.own_since;
+        watched.person = (!was_followed).then(|| (task_definition_arn.to_owned(), at));
+        if was_not {
             watched.asked.insert(digest, at);
         }
     }

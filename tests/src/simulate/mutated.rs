@@ -192,6 +192,14 @@ impl Lens {
         }
     }
 
+    pub(super) fn tags_as_registered(&self, tags: &Tags) -> Tags {
+        let mut tags = tags.clone();
+        if self.is(Mutant::ForgetsWhoAsked) {
+            tags.remove(ASKED);
+        }
+        tags
+    }
+
     /// `None`: claims to have written them.
     pub(super) fn tags_as_written(&self, arn: &str, tags: &Tags) -> Option<Tags> {
         let is_rejection = tags.keys().any(|key| key.starts_with("pushboat:rejected"));
@@ -199,7 +207,6 @@ impl Lens {
         let swallowed = match self.mutant {
             Some(Mutant::RejectsNothing) => is_rejection && is_service,
             Some(Mutant::NotesNothing) => is_rejection,
-            Some(Mutant::ForgetsWhoAsked) => tags.contains_key(ASKED),
             _ => false,
         };
         (!swallowed).then(|| tags.clone())
