@@ -105,7 +105,11 @@ pub fn diverged(
     if never_left(own, history) {
         return None;
     }
-    let since = moved_at(own, history).or_else(|| own.registered_at())?;
+    let moved_at = match diverged.how {
+        How::Past { .. } => moved_at(own, history),
+        How::Asked { .. } => first_moved_at(own, history),
+    };
+    let since = moved_at.or_else(|| own.registered_at())?;
     // The registry tells whole seconds: of the same second, the push counts.
     (pushed_at?.as_second() < since.as_second()).then_some(diverged)
 }
@@ -121,6 +125,13 @@ fn moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
     let told = history.iter().filter(|rollout| rollout.outcome != Outcome::RolledBack);
     let own_stretch = told.take_while(|rollout| rollout.task_definition_arn == own.arn);
     own_stretch.last()?.created_at
+}
+
+/// When the service was told so first. An ask that a push has ended does not begin again when the service comes back to
+/// what was asked for.
+fn first_moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
+    let mut oldest_first = history.iter().rev().filter(|rollout| rollout.outcome != Outcome::RolledBack);
+    oldest_first.find(|rollout| rollout.task_definition_arn == own.arn)?.created_at
 }
 
 /// Did this roll-out go to its revision because Pushboat was asked to go back? Or has it been asked to since: where ECS

@@ -56,8 +56,13 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             return Ok(Looked::Done);
         }
         let not_kept = self.keep_images(candidates).await?;
-        // The template's own revision will do where it has the right images. A mark means that it was tried as it is.
-        let is_base = base.arn != revisions.own.arn && base.with_images(&[]) == document && !base.is_marked();
+        // The template's own revision will do where it has the right images, and nobody's word has to stand on it. A mark
+        // means that it was tried as it is.
+        let asked_by = asked_by(candidates);
+        let is_base = asked_by.is_none()
+            && base.arn != revisions.own.arn
+            && base.with_images(&[]) == document
+            && !base.is_marked();
         let chosen = match is_base {
             true => Chosen::Revision(base.arn.clone()),
             false => {
@@ -66,6 +71,10 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 tags.insert(CAUSE.to_owned(), policy::tag_value(&self.hint.to_string()));
                 for (_, candidate) in candidates {
                     tags.insert(released_as(&candidate.container), policy::tag_value(&candidate.tagged));
+                }
+                // With the registration, so that no look in between takes it for a release that is out of date.
+                if let Some(by) = asked_by {
+                    tags.insert(ASKED.to_owned(), policy::tag_value(by));
                 }
                 self.choose(revisions, base, &document, &tags).await?
             }
@@ -81,7 +90,6 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if self.may(Kind::Update).await == May::Later {
             return Ok(Looked::Waits);
         }
-        self.mark_as_asked_for(&revision, candidates).await?;
         self.cloud.release(&service.name, &revision).await?;
         self.went_well();
         // What the load balancer says is for the reader of the log; a release does not fail for want of it.
@@ -96,16 +104,6 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         decision.base = Some(base.name().to_owned());
         (self.log)(decision);
         Ok(Looked::Released { what })
-    }
-
-    /// First, so that no look in between takes it for a release that is out of date.
-    async fn mark_as_asked_for(&self, revision_arn: &str, candidates: &[Found<'_>]) -> Answer<()> {
-        let mut by = candidates.iter().filter_map(|(_, candidate)| match &candidate.cause {
-            Cause::Asked { by } => Some(by),
-            _ => None,
-        });
-        let Some(by) = by.next() else { return Ok(()) };
-        self.cloud.tag(revision_arn, &Tags::from([(ASKED.to_owned(), policy::tag_value(by))])).await
     }
 
     /// An image in use must not expire when its tag moves on. A registry that refuses is no reason not to deploy.
@@ -146,7 +144,9 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 Err(_) => None,
             };
             if let Some(newest) = &newest {
-                let is_this = newest.is_made_from(base) && !newest.is_marked();
+                // What nobody has asked for must not say so, nor the other way round.
+                let is_as_asked = newest.tags.get(ASKED) == tags.get(ASKED);
+                let is_this = newest.is_made_from(base) && !newest.is_marked() && is_as_asked;
                 if is_this && newest.with_images(&[]) == *document {
                     return Ok(Chosen::Revision(newest.arn.clone()));
                 }
@@ -326,6 +326,13 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         (self.log)(decision);
         Ok(Looked::Done)
     }
+}
+
+fn asked_by<'c>(candidates: &'c [Found<'_>]) -> Option<&'c str> {
+    candidates.iter().find_map(|(_, candidate)| match &candidate.cause {
+        Cause::Asked { by } => Some(by.as_str()),
+        _ => None,
+    })
 }
 
 /// Why a release is made, and what it is of, for people.

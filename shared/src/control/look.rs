@@ -205,7 +205,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         Ok(newer)
     }
 
-    async fn template<'r>(
+    pub(super) async fn template<'r>(
         &mut self,
         service: &Service,
         tracks: &[Track],

@@ -4,7 +4,7 @@ use pushboat::announce::Announcement;
 use pushboat::hint::Hint;
 use pushboat::model::{Digest, RolloutState, Service, Tags};
 use pushboat::policy::PASSED_OVER;
-use pushboat::task_definition::{BASE, NOTED, PUT_BACK, TEMPLATE, revision_name};
+use pushboat::task_definition::{ASKED, BASE, NOTED, PUT_BACK, TEMPLATE, revision_name};
 use pushboat_local::world::ecs::TaskDefinition;
 use serde_json::{Map, Value};
 
@@ -22,6 +22,7 @@ impl Stage {
     }
 
     pub(super) fn wrote(&mut self, id: u32, operation: &str, subject: &str) {
+        self.writes(id, operation, subject);
         let is_quiet = self.now >= self.quiet_from();
         if is_quiet && self.pushboat(id).is_some() {
             self.breaks(Rule::Quiet, format!("#{id} still writes: {operation} {subject}"));
@@ -40,7 +41,7 @@ impl Stage {
         let newest = earlier.next();
         let is_same = |it: &&TaskDefinition| {
             it.document == new.document
-                && it.tags.get(BASE) == new.tags.get(BASE)
+                && [BASE, ASKED].iter().all(|key| it.tags.get(*key) == new.tags.get(*key))
                 && ![NOTED, PASSED_OVER, PUT_BACK].iter().any(|mark| it.tags.contains_key(*mark))
         };
         let surplus = newest.filter(is_same).map(|it| it.arn.clone());
@@ -81,18 +82,21 @@ impl Stage {
         let may_return = goes_back || repairs || watched.before_stack.is_some();
         let returns = may_return && held(&watched.ran, 0, |it| it.as_ref() == Some(&digest));
         let named = self.named(&digest);
-        if !meant && !ran && !returns {
+        let is_asked_for = self.was_asked_for(id, &digest);
+        if !meant && !ran && !returns && !is_asked_for {
             let words = format!("#{id} releases {named}, which neither the tag meant nor {service} ran");
             self.breaks(Rule::LooksFirst, words);
         }
         // A late one may have seen the service at it; that is repaired, not prevented.
-        if failed.is_some() && !ran && !repairs {
+        // Who asks for it before anybody has written down that it failed may try again.
+        if failed.is_some() && !ran && !repairs && !is_asked_for {
             let words = format!("#{id} releases {named}, which failed or was left in {service} before");
             self.breaks(Rule::NoReturn, words);
         }
         if !goes_back
             && !repairs
             && let Some((rule, words)) = self.goes_past(index, task_definition_arn, since)
+            && !(rule == Rule::Person && is_asked_for)
         {
             self.breaks(rule, format!("#{id} {words}"));
         }
@@ -123,6 +127,7 @@ impl Stage {
                 watched.left.remove(&digest);
                 watched.failures.remove(&digest);
             }
+            self.deployed_as_asked(id, index, task_definition_arn);
         }
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.looks.entry(service.to_owned()).or_default().is_unlooked = true;
@@ -152,6 +157,7 @@ impl Stage {
         }
         let started = announcements.iter().filter(|it| it.detail_type == "Pushboat Release Started").count();
         let said = self.pushboat(id).map_or(0, |it| it.said);
+        self.writes(id, "PutEvents", "the default bus");
         if started != said {
             self.breaks(Rule::Reason, format!("#{id} announces {started} releases and said {said}"));
         }
@@ -214,9 +220,10 @@ impl Stage {
         self.saw_failed(seen.unwrap_or_default());
         let Some(instance) = self.pushboat(id) else { return };
         // After its third look at a service it leaves the rest to the next hint.
-        // Who goes back has told what to run, and the next look is a function's.
+        // Who says what to run has told so, and the next look is a function's.
         // Whom AWS has refused it for the rest of his time has said so.
         let must_look = !instance.goes_back
+            && instance.asked.is_none()
             && instance.looks.values().any(|it| {
                 let is_refused = it.is_postponed && instance.is_refused;
                 it.is_unlooked && it.reads < LOOKS && !is_refused
@@ -232,7 +239,7 @@ impl Stage {
 }
 
 /// Was there such an entry at any moment since?
-fn held<T>(history: &[(i64, T)], since: i64, is_it: impl Fn(&T) -> bool) -> bool {
+pub(super) fn held<T>(history: &[(i64, T)], since: i64, is_it: impl Fn(&T) -> bool) -> bool {
     let ends = history.iter().skip(1).map(|(at, _)| *at).chain([i64::MAX]);
     history.iter().zip(ends).any(|((_, value), until)| until >= since && is_it(value))
 }

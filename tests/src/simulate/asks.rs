@@ -1,20 +1,24 @@
-//! People who ask Pushboat: to go back, to hold and to lift that, to let a digest return, to resume. The real code of the
-//! API's calls, each an instance like those of the functions, though nobody calls it again when it dies.
+//! People who ask Pushboat: to go back, to hold and to lift that, to let a digest return, to resume, to deploy an image by
+//! its name. The real code of the API's calls, each an instance like those of the functions, though nobody calls it again
+//! when it dies. Some look at the plan first, which is the same code on a rehearsal.
 
 use std::cell::Cell;
 
 use pushboat::capacity::temporary::{self, Which};
-use pushboat::control::{self, Undone};
+use pushboat::cloud::{Cloud, Reference};
+use pushboat::control::{self, Undone, deploy};
 use pushboat::decision::{Action, Decision};
 use pushboat::hint::Hint;
 use pushboat::hold::{HOLD, Hold, Length, Wanted};
-use pushboat::model::{ServiceName, Tags};
+use pushboat::model::{Digest, ServiceName, Tags};
+use pushboat::rehearsal::Rehearsal;
 use pushboat::rollback::To;
 use pushboat::task_definition::revision_name;
 
 use super::instances::scope;
 use super::lens::{Lens, Shared};
-use super::plan::{MINUTE, SECOND};
+use super::mutants::Mutant;
+use super::plan::{Fault, MINUTE, SECOND};
 use super::stage::{Call, Stage};
 use super::watch::{Rule, digest_of};
 use super::{CLUSTER, mutated};
@@ -48,6 +52,11 @@ pub(super) enum Ask {
         service: usize,
         said: Option<(Which, u32, i64)>,
     },
+    /// An image that was pushed before, by its digest.
+    Deploy {
+        service: usize,
+        back: u64,
+    },
 }
 
 /// A hold that stands: since when, and until when.
@@ -62,19 +71,22 @@ impl Ask {
         matches!(self, Ask::Rollback { .. })
     }
 
-    pub(super) fn call(self, stage: &Stage) -> Call {
-        let hint = match self {
-            Ask::Hold { service: None, .. } | Ask::Unhold { service: None } => {
-                Hint::Cluster { cluster: CLUSTER.to_owned(), by: BY.to_owned() }
-            }
+    /// `None` is the whole cluster.
+    fn service(self) -> Option<usize> {
+        match self {
             Ask::Rollback { service, .. }
             | Ask::LetReturn { service }
             | Ask::Resume { service }
             | Ask::Count { service, .. }
-            | Ask::Hold { service: Some(service), .. }
-            | Ask::Unhold { service: Some(service) } => {
-                Hint::Request { service: stage.name(service), by: BY.to_owned() }
-            }
+            | Ask::Deploy { service, .. } => Some(service),
+            Ask::Hold { service, .. } | Ask::Unhold { service } => service,
+        }
+    }
+
+    pub(super) fn call(self, stage: &Stage) -> Call {
+        let hint = match self.service() {
+            None => Hint::Cluster { cluster: CLUSTER.to_owned(), by: BY.to_owned() },
+            Some(service) => Hint::Request { service: stage.name(service), by: BY.to_owned() },
         };
         Call { hint, says: None, attempt: u32::MAX }
     }
@@ -85,56 +97,98 @@ pub(super) async fn ask(stage: Shared, id: u32, call: Call, ask: Ask) -> bool {
     let mutant = stage.borrow().mutant;
     let lens =
         Lens { stage: stage.clone(), id, date: Cell::new(None), mutant, memory: mutated::Memory::of(call) };
-    let scope = scope();
+    let sees_the_plan = {
+        let mut on = stage.borrow_mut();
+        on.plan.has(Fault::Deploys) && on.random.permille(500)
+    };
+    if sees_the_plan {
+        rehearse(&stage, &lens, ask).await;
+    }
+    stage.borrow_mut().asks_for(id, ask);
     let went_back = Cell::new(false);
     let log = &mut |decision: Decision| {
         went_back.set(went_back.get() || decision.decision == Action::RolledBack);
         stage.borrow_mut().decided(id, &decision);
     };
+    let done = carry_out(&lens, &stage, ask, log).await;
+    if let (Ask::Rollback { service, .. }, true, true) = (ask, done.is_ok(), went_back.get()) {
+        stage.borrow_mut().went_back(id, service);
+    }
+    !matches!(done, Err(Undone::Cloud(_)))
+}
+
+/// The plan of an ask, as somebody sees it first. Whatever comes of it, he then asks.
+async fn rehearse(stage: &Shared, lens: &Lens, ask: Ask) {
+    let log = &mut |_: Decision| ();
+    stage.borrow_mut().begins_rehearsal(lens.id);
+    if lens.mutant == Some(Mutant::RehearsesInEarnest) {
+        let _ = carry_out(lens, stage, ask, log).await;
+    } else {
+        let rehearsal = Rehearsal::on(lens);
+        let done = carry_out(&rehearsal, stage, ask, log).await;
+        let name = ask.service().map(|service| stage.borrow().name(service));
+        let calls = rehearsal.calls(name.as_ref()).await;
+        stage.borrow_mut().tell(|_| {
+            let calls = calls.map_or_else(|error| error.to_string(), |it| format!("{} calls", it.len()));
+            let undone = done.err().map(|undone| format!(", and {undone}"));
+            format!("  #{} rehearses: {calls}{}", lens.id, undone.unwrap_or_default())
+        });
+    }
+    stage.borrow_mut().ends_rehearsal(lens.id);
+}
+
+async fn carry_out<C: Cloud>(
+    cloud: &C,
+    stage: &Shared,
+    ask: Ask,
+    log: &mut impl FnMut(Decision),
+) -> Result<(), Undone> {
+    let scope = scope();
     let name = |service: usize| stage.borrow().name(service);
-    let done = match ask {
+    let earlier = |back: u64| -> Option<Digest> { stage.borrow().earlier(back)?.parse().ok() };
+    match ask {
         Ask::Rollback { service, back } => {
-            let to = back.and_then(|back| stage.borrow().earlier(back)?.parse().ok()).map(To::Digest);
-            let done = control::rollback(&lens, &scope, &name(service), to.as_ref(), BY, log).await;
-            if done.is_ok() && went_back.get() {
-                stage.borrow_mut().went_back(id, service);
-            }
-            done
+            let to = back.and_then(earlier).map(To::Digest);
+            control::rollback(cloud, &scope, &name(service), to.as_ref(), BY, log).await
         }
         Ask::Hold { service, minutes } => {
             let length = minutes.map(|minutes| Length::For(jiff::SignedDuration::from_mins(minutes)));
             let length = length.unwrap_or(Length::UntilLifted);
             let wanted = Wanted { length, by: BY.to_owned(), reason: "a sale".to_owned() };
             match service {
-                Some(service) => control::hold(&lens, &scope, &name(service), &wanted, log).await,
-                None => control::hold_cluster(&lens, &scope, CLUSTER, &wanted, log).await,
+                Some(service) => control::hold(cloud, &scope, &name(service), &wanted, log).await,
+                None => control::hold_cluster(cloud, &scope, CLUSTER, &wanted, log).await,
             }
         }
         Ask::Unhold { service: Some(service) } => {
-            control::unhold(&lens, &scope, &name(service), BY, log).await
+            control::unhold(cloud, &scope, &name(service), BY, log).await
         }
-        Ask::Unhold { service: None } => control::unhold_cluster(&lens, &scope, CLUSTER, BY, log).await,
+        Ask::Unhold { service: None } => control::unhold_cluster(cloud, &scope, CLUSTER, BY, log).await,
         Ask::LetReturn { service } => {
             let digest = stage.borrow().rejected(service);
             match digest {
                 Some(digest) => {
-                    control::release_digest(&lens, &scope, &name(service), &digest, BY, log).await
+                    control::release_digest(cloud, &scope, &name(service), &digest, BY, log).await
                 }
                 None => Ok(()),
             }
         }
-        Ask::Resume { service } => control::resume(&lens, &scope, &name(service), BY, log).await,
+        Ask::Resume { service } => control::resume(cloud, &scope, &name(service), BY, log).await,
         Ask::Count { service, said: Some((which, count, minutes)) } => {
             let length = Length::For(jiff::SignedDuration::from_mins(minutes));
             let (by, reason) = (BY.to_owned(), "a sale".to_owned());
             let wanted = temporary::Wanted { which, count, length, by, reason };
-            control::override_count(&lens, &scope, &name(service), &wanted, log).await
+            control::override_count(cloud, &scope, &name(service), &wanted, log).await
         }
         Ask::Count { service, said: None } => {
-            control::end_overrides(&lens, &scope, &name(service), BY, log).await
+            control::end_overrides(cloud, &scope, &name(service), BY, log).await
         }
-    };
-    !matches!(done, Err(Undone::Cloud(_)))
+        Ask::Deploy { service, back } => {
+            let Some(digest) = earlier(back) else { return Ok(()) };
+            let wanted = deploy::Wanted { image: Reference::Digest(digest), container: None };
+            control::deploy(cloud, &scope, &name(service), &wanted, BY, log).await
+        }
+    }
 }
 
 impl Stage {
@@ -143,7 +197,7 @@ impl Stage {
         ServiceName { cluster: CLUSTER.to_owned(), service }
     }
 
-    fn rejected(&self, service: usize) -> Option<pushboat::model::Digest> {
+    fn rejected(&self, service: usize) -> Option<Digest> {
         let tags = &self.world.ecs.services[service].tags;
         let mut rejected = tags.keys().filter_map(|key| key.strip_prefix("pushboat:rejected:"));
         rejected.next_back().and_then(|hex| format!("sha256:{hex}").parse().ok())
@@ -232,8 +286,7 @@ impl Stage {
             return None;
         }
         let digest = digest_of(&self.world, task_definition_arn)?;
-        let image = self.world.find_image(super::REPOSITORY, digest.as_str()).ok()??;
-        let is_older = self.millis_at(image.pushed_at) / SECOND < at / SECOND;
+        let is_older = self.pushed_at(&digest)? / SECOND < at / SECOND;
         let name = self.named(&digest);
         is_older
             .then(|| format!("puts {name} in the place of what a person deployed at {}", super::clock(*at)))

@@ -262,7 +262,7 @@ impl Cloud for Lens {
         if let Some(own) = self.skips_restoring(document) {
             return Ok(own);
         }
-        let document = self.document_as_written(document);
+        let (document, tags) = (self.document_as_written(document), self.tags_as_registered(tags));
         let touch = |world: &mut World| {
             let registered = world.register_task_definition(document.clone(), tags.clone(), "pushboat");
             registered.map(|it| it.arn)
@@ -343,6 +343,7 @@ impl Cloud for Lens {
             ..UpdateService::default()
         };
         let (id, name) = (self.id, &service.service);
+        self.stage.borrow_mut().writes(id, "UpdateService", name);
         self.stage.borrow_mut().means_to_size(id, name, desired);
         // The rules look at the world while it changes, so they know it before.
         let touch = |stage: &mut Stage| {

@@ -41,6 +41,10 @@ pub(super) struct Instance {
     pub(super) said_to_go_back: usize,
     /// A person has asked it to go back.
     pub(super) goes_back: bool,
+    /// The image that a person has asked it for.
+    pub(super) asked: Option<Digest>,
+    /// It only says what it would do.
+    pub(super) rehearses: bool,
     pub(super) rejected: Vec<(Digest, i64)>,
     /// AWS has throttled it since its last release.
     pub(super) is_refused: bool,
@@ -100,6 +104,8 @@ impl Instances {
             said: 0,
             said_to_go_back: 0,
             goes_back: false,
+            asked: None,
+            rehearses: false,
             rejected: Vec::new(),
             is_refused: false,
             looks: BTreeMap::new(),

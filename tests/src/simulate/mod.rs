@@ -13,6 +13,7 @@
 //! | `outside` | what happens to tasks |
 //! | `writers` | pushes, the stack, a person with the console |
 //! | `asks` | people who ask Pushboat, and the rules that this makes |
+//! | `deploys` | images that people ask for by name, and plans |
 //! | `load` | visitors, metrics, an alarm, others who scale, and the rules that this makes |
 //! | `watch`, `acts`, `rest` | the rules, during a run, at a write, and at its end |
 //! | `mutants`, `mutated` | Pushboat with one thing wrong |
@@ -23,6 +24,7 @@
 mod acts;
 mod asks;
 mod cloud;
+mod deploys;
 mod instances;
 mod lens;
 mod limits;

@@ -21,6 +21,8 @@ pub enum Mutant {
     SaysNothing,
     IgnoresHolds,
     FightsPeople,
+    ForgetsWhoAsked,
+    RehearsesInEarnest,
     SupersedesForEver,
     GoesTooFar,
     FightsAutoscaling,
@@ -33,7 +35,7 @@ pub enum Mutant {
 use Mutant::*;
 
 /// Name, the rule it breaks, and what is wrong with it.
-pub const MUTANTS: [(Mutant, &str, Rule, &str); 23] = [
+pub const MUTANTS: [(Mutant, &str, Rule, &str); 25] = [
     (ActsOnTheEvent, "acts-on-the-event", Rule::LooksFirst, "takes the digest that the event names"),
     (ForgetsRejections, "forgets-rejections", Rule::NoReturn, "reads no rejection and no mark"),
     (RejectsNothing, "rejects-nothing", Rule::NoReturn, "marks the failed revision, not the service"),
@@ -60,6 +62,8 @@ pub const MUTANTS: [(Mutant, &str, Rule, &str); 23] = [
     (SaysNothing, "says-nothing", Rule::Reason, "leaves the reason of its decisions empty"),
     (IgnoresHolds, "ignores-holds", Rule::Held, "reads no hold"),
     (FightsPeople, "fights-people", Rule::Person, "takes every revision for one of its own"),
+    (ForgetsWhoAsked, "forgets-who-asked", Rule::Person, "does not write who asked for an image"),
+    (RehearsesInEarnest, "rehearses-in-earnest", Rule::Rehearsed, "does what it should only plan"),
     (SupersedesForEver, "supersedes-for-ever", Rule::Completes, "sees no roll-out that was superseded"),
     (GoesTooFar, "goes-too-far", Rule::Bounds, "reads wider bounds than the owner has written"),
     (FightsAutoscaling, "fights-autoscaling", Rule::OneScaler, "sees no scalable target"),

@@ -10,7 +10,7 @@ use pushboat::metrics::Metrics;
 use pushboat::model::{Cluster, Image, Outcome, Rollout, RolloutState, Service, ServiceName, Tags};
 use pushboat::others::{self, Origin};
 use pushboat::overview::Bounds;
-use pushboat::task_definition::{BASE, NOTED, TEMPLATE, TaskDefinition, family_and_number};
+use pushboat::task_definition::{ASKED, BASE, NOTED, TEMPLATE, TaskDefinition, family_and_number};
 use pushboat_local::world::ecs::UpdateService;
 use serde_json::{Map, Value};
 
@@ -190,6 +190,14 @@ impl Lens {
             }
             _ => {}
         }
+    }
+
+    pub(super) fn tags_as_registered(&self, tags: &Tags) -> Tags {
+        let mut tags = tags.clone();
+        if self.is(Mutant::ForgetsWhoAsked) {
+            tags.remove(ASKED);
+        }
+        tags
     }
 
     /// `None`: claims to have written them.

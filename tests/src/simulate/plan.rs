@@ -53,9 +53,11 @@ pub enum Fault {
     Alarms,
     /// Others with a word on the count: Application Auto Scaling, and people for a time.
     Scalers,
+    /// People who ask Pushboat for an image by its name, and who see the plan before they ask.
+    Deploys,
 }
 
-pub const FAULTS: [Fault; 18] = [
+pub const FAULTS: [Fault; 19] = [
     Fault::Lost,
     Fault::Doubled,
     Fault::Late,
@@ -74,10 +76,13 @@ pub const FAULTS: [Fault; 18] = [
     Fault::LateMetrics,
     Fault::Alarms,
     Fault::Scalers,
+    Fault::Deploys,
 ];
 
 /// Those from here on have chances of their own, so that a seed without them is the run that it always was.
 const OF_LOAD: usize = 14;
+/// And these theirs.
+const OF_DEPLOYS: usize = 18;
 
 /// What the owner of each service has said of its count.
 pub(super) const LEAST: u32 = 1;
@@ -105,6 +110,7 @@ impl fmt::Display for Fault {
             Fault::LateMetrics => "late-metrics",
             Fault::Alarms => "alarms",
             Fault::Scalers => "scalers",
+            Fault::Deploys => "deploys",
         })
     }
 }
@@ -242,6 +248,7 @@ impl Plan {
         }
         let storm_ends = at + random.between(0, 10 * MINUTE);
         load(seed, storm_ends, &mut faults, &mut steps, services.len());
+        deploys(seed, storm_ends, &mut faults, &mut steps, services.len());
         Plan { seed, faults, services, steps, storm_ends }
     }
 
@@ -270,7 +277,8 @@ fn load(seed: u64, storm_ends: i64, faults: &mut Vec<Fault>, steps: &mut Vec<Ste
         return;
     }
     faults.push(Fault::Load);
-    faults.extend(FAULTS.into_iter().skip(OF_LOAD + 1).filter(|_| random.permille(500)));
+    let of_load = FAULTS.into_iter().take(OF_DEPLOYS).skip(OF_LOAD + 1);
+    faults.extend(of_load.filter(|_| random.permille(500)));
     for _ in 0..random.between(2, 12) {
         let at = random.between(CALM_BEFORE, storm_ends.max(CALM_BEFORE));
         let service = usize::try_from(random.below(services as u64)).unwrap_or(0);
@@ -290,6 +298,20 @@ fn load(seed: u64, storm_ends: i64, faults: &mut Vec<Fault>, steps: &mut Vec<Ste
             _ => Act::Visitors { service, tasks: count - 1 },
         };
         steps.push(Step { at, act });
+    }
+}
+
+/// Who asks for an image by its name, beside everything else.
+fn deploys(seed: u64, storm_ends: i64, faults: &mut Vec<Fault>, steps: &mut Vec<Step>, services: usize) {
+    let mut random = Random::new(seed ^ 0xde91_0452);
+    if !random.permille(400) {
+        return;
+    }
+    faults.extend(FAULTS.into_iter().skip(OF_DEPLOYS));
+    for _ in 0..random.between(1, 4) {
+        let at = random.between(CALM_BEFORE, storm_ends.max(CALM_BEFORE));
+        let service = usize::try_from(random.below(services as u64)).unwrap_or(0);
+        steps.push(Step { at, act: Act::Asks(Ask::Deploy { service, back: random.below(5) }) });
     }
 }
 

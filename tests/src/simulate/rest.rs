@@ -1,7 +1,7 @@
 //! The rules that are checked at the end of a run, when all has been quiet for a while.
 
 use pushboat::model::Digest;
-use pushboat::others;
+use pushboat::others::{self, How};
 use pushboat::policy;
 use pushboat::task_definition::{BASE, revision_name};
 use pushboat_local::world::ecs::{RolloutState, Service, ServiceDeploymentStatus as Status, TaskDefinition};
@@ -34,6 +34,9 @@ impl Stage {
             return Some((Rule::NoReturn, words));
         }
         if runs.as_ref() == Some(wanted) {
+            return self.state_at_rest(index, service);
+        }
+        if self.stays_as_asked(index, wanted) {
             return self.state_at_rest(index, service);
         }
         if watched.person_registered_at >= 0 && self.has_diverged(index, wanted) {
@@ -83,7 +86,8 @@ impl Stage {
         let Some(own) = truth.revision(&service.task_definition_arn) else { return false };
         let image = truth.images.iter().find(|it| it.digest == *wanted);
         let pushed_at = image.and_then(|it| it.pushed_at);
-        others::diverged(service, &own.shown, pushed_at, history).is_some()
+        let diverged = others::diverged(service, &own.shown, pushed_at, history);
+        diverged.is_some_and(|it| matches!(it.how, How::Past { .. }))
     }
 
     /// With the right image, the roll-out has come to its end, where it can.

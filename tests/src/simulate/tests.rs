@@ -74,6 +74,9 @@ fn seeds_differ_and_reach_what_they_are_for() {
         "held by ann",
         "may return",
         "Postponed",
+        "was asked for by ann",
+        "was deployed as ann has asked for",
+        " rehearses: ",
     ] {
         let reached = reports.iter().any(|it| it.trace.iter().any(|line| line.1.contains(needle)));
         assert!(reached, "no run has: {needle}");
@@ -94,7 +97,8 @@ fn every_rule_has_its_mutant() {
     use Rule::*;
     for rule in [
         Newest, Quiet, NoReturn, Blame, Revision, Count, Floor, Stack, Surplus, SecondLook, LooksFirst,
-        Reason, GoodNewest, Held, Person, Completes, Bounds, OneScaler, Override, ScaleIn, Once, Sized,
+        Reason, GoodNewest, Held, Person, Rehearsed, Completes, Bounds, OneScaler, Override, ScaleIn, Once,
+        Sized,
     ] {
         assert!(MUTANTS.iter().any(|it| it.2 == rule), "{}", rule.words());
     }

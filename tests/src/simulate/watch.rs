@@ -38,6 +38,7 @@ pub enum Rule {
     GoodNewest,
     Held,
     Person,
+    Rehearsed,
     Completes,
     Bounds,
     OneScaler,
@@ -66,7 +67,10 @@ impl Rule {
             Rule::Reason => "every decision has a reason, every release its decision",
             Rule::GoodNewest => "at rest the newest ACTIVE revision is a good one",
             Rule::Held => "nothing is released while somebody holds",
-            Rule::Person => "what a person deployed stays until a push after that, or until somebody resumes",
+            Rule::Person => {
+                "what a person deployed or asked for stays until a push after that, or until somebody resumes"
+            }
+            Rule::Rehearsed => "a plan writes nothing",
             Rule::Completes => "no endless chain of roll-outs in which none completes",
             Rule::Bounds => "a count is within what its owner allows, or somebody has said",
             Rule::OneScaler => "a count that Application Auto Scaling decides is left alone",
@@ -108,8 +112,10 @@ pub(super) struct Watched {
     pub(super) ever_completed: BTreeSet<Digest>,
     pub(super) released_by_person_at: i64,
     pub(super) person_registered_at: i64,
-    /// What a person deployed last, and when.
+    /// What a person deployed or asked for last, and when.
     pub(super) person: Option<(String, i64)>,
+    /// What people have asked for though no tag meant it, and when that was deployed.
+    pub(super) asked: BTreeMap<Digest, i64>,
     /// What somebody has asked to go back from, and when.
     pub(super) left: BTreeMap<Digest, i64>,
     /// What such a request has rejected, whether it came to its end or not.
@@ -152,6 +158,7 @@ impl Watch {
             released_by_person_at: -1,
             person_registered_at: -1,
             person: None,
+            asked: BTreeMap::new(),
             left: BTreeMap::new(),
             given_up: BTreeSet::new(),
             told: String::new(),

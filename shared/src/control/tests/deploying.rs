@@ -112,3 +112,56 @@ async fn what_fails_is_gone_back_from_by_ecs_and_the_newest_is_good_again() {
     let newest = cloud.newest("web");
     assert_eq!((runs(&cloud), newest.with_images(&[])), (pinned('b'), cloud.own().with_images(&[])));
 }
+
+#[tokio::test]
+async fn what_the_template_changed_goes_along_and_is_not_hidden() {
+    let cloud = two_releases().await;
+    cloud.push("hotfix", &digest('d'));
+    cloud.template("web", "1024", &pinned('a'));
+    ask(&cloud, tag("hotfix")).await.1.unwrap();
+    cloud.ends(true);
+    rests(&cloud).await;
+    let own = cloud.own();
+    assert_eq!((runs(&cloud), own.document["cpu"].as_str()), (pinned('d'), Some("1024")));
+    assert_eq!(own.tags[ASKED], "ann");
+}
+
+#[tokio::test]
+async fn a_mark_that_came_to_nothing_does_not_hold_what_the_tag_means_later() {
+    let cloud = two_releases().await;
+    cloud.push("old", &digest('c'));
+    cloud.push("hotfix", &digest('d'));
+    // It is registered, and then there is no answer any more.
+    *cloud.failing.borrow_mut() = Some(("UpdateService", Trouble::Unavailable));
+    assert!(ask(&cloud, tag("hotfix")).await.1.is_err());
+    *cloud.failing.borrow_mut() = None;
+    cloud.pass(60);
+    cloud.push("main", &digest('d'));
+    sweep(&cloud).await;
+    cloud.ends(true);
+    assert_eq!(runs(&cloud), pinned('d'));
+    assert!(!cloud.own().tags.contains_key(ASKED), "the tag means it");
+    // The tag goes back, which is no push.
+    cloud.push("main", &digest('b'));
+    sweep(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('b'));
+}
+
+#[tokio::test]
+async fn an_ask_that_a_push_has_ended_stays_ended_when_somebody_goes_back_to_it() {
+    let cloud = two_releases().await;
+    cloud.push("hotfix", &digest('d'));
+    ask(&cloud, tag("hotfix")).await.1.unwrap();
+    cloud.ends(true);
+    cloud.pass(60);
+    cloud.push("main", &digest('e'));
+    sweep(&cloud).await;
+    cloud.ends(true);
+    cloud.pass(200);
+    roll_back(&cloud, None).await.1.unwrap();
+    cloud.ends(true);
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('d'));
+    release_digest(&cloud, &scope(), &web(), &digest('e'), "bob", &mut |_| ()).await.unwrap();
+    assert_eq!(runs(&cloud), pinned('e'));
+}
