@@ -58,6 +58,9 @@ pub fn entry(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Tags
             digest,
         }
     };
+    let after = |value: String, between| Some(value.split_once(between)?.1.to_owned());
+    let asked_by = said(ASKED).and_then(|it| after(it, " "));
+    let asked_by = asked_by.or_else(|| after(said(PUT_BACK)?, " by "));
     Entry {
         began_at: rollout.created_at,
         finished_at: rollout.finished_at,
@@ -72,7 +75,7 @@ pub fn entry(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Tags
         images: rollout.images.iter().map(image).collect(),
         cause: said(CAUSE),
         base: said(BASE),
-        asked_by: said(ASKED).or_else(|| Some(said(PUT_BACK)?.split_once(" by ")?.1.to_owned())),
+        asked_by,
         registered_by: definition.and_then(TaskDefinition::registered_by).map(str::to_owned),
         service_deployment: rollout.arn.clone(),
     }

@@ -67,7 +67,7 @@ pub enum How {
     /// Somebody went past Pushboat.
     Past { registered_by: Option<String> },
     /// Somebody asked Pushboat for it.
-    Asked { by: String },
+    Asked { by: String, at: Option<Timestamp> },
 }
 
 impl fmt::Display for How {
@@ -75,7 +75,7 @@ impl fmt::Display for How {
         match self {
             How::Past { registered_by: Some(by) } => write!(f, " (registered by {by}) past Pushboat"),
             How::Past { registered_by: None } => f.write_str(" past Pushboat"),
-            How::Asked { by } => write!(f, " as {by} has asked for"),
+            How::Asked { by, .. } => write!(f, " as {by} has asked for"),
         }
     }
 }
@@ -85,7 +85,10 @@ pub fn may_have_diverged(service: &Service, own: &TaskDefinition) -> Option<Dive
     let resumed = service.tags.get(RESUME).is_some_and(|resumed| resumed == own.name());
     let how = match own.tags.get(ASKED) {
         _ if resumed => return None,
-        Some(by) => How::Asked { by: by.clone() },
+        Some(asked) => {
+            let (at, by) = asked.split_once(' ').unwrap_or(("", asked));
+            How::Asked { by: by.to_owned(), at: at.parse().ok() }
+        }
         None if origin(own) == Origin::Person => {
             How::Past { registered_by: own.registered_by().map(str::to_owned) }
         }
@@ -107,7 +110,7 @@ pub fn diverged(
     }
     let moved_at = match diverged.how {
         How::Past { .. } => moved_at(own, history),
-        How::Asked { .. } => first_moved_at(own, history),
+        How::Asked { at, .. } => at,
     };
     let since = moved_at.or_else(|| own.registered_at())?;
     // The registry tells whole seconds: of the same second, the push counts.
@@ -125,13 +128,6 @@ fn moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
     let told = history.iter().filter(|rollout| rollout.outcome != Outcome::RolledBack);
     let own_stretch = told.take_while(|rollout| rollout.task_definition_arn == own.arn);
     own_stretch.last()?.created_at
-}
-
-/// When the service was told so first. An ask that a push has ended does not begin again when the service comes back to
-/// what was asked for.
-fn first_moved_at(own: &TaskDefinition, history: &[Rollout]) -> Option<Timestamp> {
-    let mut oldest_first = history.iter().rev().filter(|rollout| rollout.outcome != Outcome::RolledBack);
-    oldest_first.find(|rollout| rollout.task_definition_arn == own.arn)?.created_at
 }
 
 /// Did this roll-out go to its revision because Pushboat was asked to go back? Or has it been asked to since: where ECS

@@ -225,7 +225,7 @@ fn not_readable<T>(error: &NotAnOverlap, trouble: &mut Vec<String>) -> Option<T>
 fn diverged(service: &Service, definition: &TaskDefinition) -> Option<DivergedView> {
     let others::Diverged { revision, how } = others::may_have_diverged(service, definition)?;
     let asked_by = match how {
-        How::Asked { by } => Some(by),
+        How::Asked { by, .. } => Some(by),
         How::Past { .. } => None,
     };
     let registered_by = definition.registered_by().map(str::to_owned);

@@ -23,7 +23,8 @@ pub const PUT_BACK: &str = "pushboat:put-back";
 
 /// On a copy: the hint that made Pushboat release it.
 pub const CAUSE: &str = "pushboat:cause";
-/// Somebody has asked for the images of this revision, whatever is followed: who.
+/// Somebody has asked for the images of this revision, whatever is followed: when, and who. What a push has ended since does
+/// not begin again, whenever the service comes back to it, and by whichever copy.
 pub const ASKED: &str = "pushboat:asked-by";
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses.

@@ -74,7 +74,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                 }
                 // With the registration, so that no look in between takes it for a release that is out of date.
                 if let Some(by) = asked_by {
-                    tags.insert(ASKED.to_owned(), policy::tag_value(by));
+                    let at = self.cloud.now().map(seconds).unwrap_or_default();
+                    tags.insert(ASKED.to_owned(), policy::tag_value(&format!("{at} {by}")));
                 }
                 self.choose(revisions, base, &document, &tags).await?
             }

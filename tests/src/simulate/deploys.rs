@@ -2,6 +2,7 @@
 //! stays, and that whoever only looks at the plan has written nothing.
 
 use pushboat::model::Digest;
+use pushboat::task_definition::ASKED;
 
 use super::REPOSITORY;
 use super::acts::held;
@@ -37,11 +38,12 @@ impl Stage {
         else {
             return;
         };
+        let said_at = self.asked_at(task_definition_arn);
         let was_followed = held(&self.watch.tag, since, |it| *it == digest);
         let was_not = held(&self.watch.tag, since, |it| *it != digest);
         let watched = &mut self.watch.services[index];
         // Told once more while it is there, it stays what it has been since then.
-        let at = watched.own_since;
+        let at = said_at.unwrap_or(watched.own_since);
         watched.person = (!was_followed).then(|| (task_definition_arn.to_owned(), at));
         if was_not {
             watched.asked.insert(digest, at);
@@ -53,8 +55,17 @@ impl Stage {
         let own = &self.world.ecs.services[index].task_definition_arn;
         let runs = digest_of(&self.world, own);
         let since = runs.and_then(|it| self.watch.services[index].asked.get(&it).copied());
+        // A stack may have taken what was registered for somebody who got no further.
+        let since = since.or_else(|| self.asked_at(own));
         let pushed = self.pushed_at(wanted);
         since.zip(pushed).is_some_and(|(since, pushed)| pushed / SECOND < since / SECOND)
+    }
+
+    /// As the revision says.
+    fn asked_at(&self, task_definition_arn: &str) -> Option<i64> {
+        let found = self.world.find_task_definition(task_definition_arn).ok()?;
+        let at = found.tags.get(ASKED)?.split(' ').next()?.parse().ok()?;
+        Some(self.millis_at(at))
     }
 
     pub(super) fn pushed_at(&self, digest: &Digest) -> Option<i64> {
