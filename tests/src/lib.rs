@@ -98,6 +98,12 @@ impl Default for Wishes {
     }
 }
 
+/// Until what is asked for now is later than what was pushed before: the registry tells whole seconds, and of the same
+/// second the push counts.
+pub async fn a_later_second() {
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+}
+
 /// A place on free ports with the functions as they ship, its placeholder healthy.
 pub async fn place(wishes: Wishes) -> Result<Local> {
     let (game, programs) =

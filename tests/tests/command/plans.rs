@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pushboat_cli::local::{Local, stack};
 use pushboat_tests::inbox::Inbox;
-use pushboat_tests::{function_binaries, place};
+use pushboat_tests::{a_later_second, function_binaries, place};
 use serde_json::json;
 
 use super::person::Person;
@@ -67,6 +67,7 @@ async fn a_plan_shows_what_is_written_then_and_an_image_is_deployed_by_name() {
     );
     assert_eq!(everything_written(&local), before, "a plan writes nothing");
 
+    a_later_second().await;
     let said = person.told(0, &["deploy", &first, "--wait", "--from", &second]).await;
     assert!(said.out.contains("released") && said.out.contains(" COMPLETED after "), "{}", said.out);
     assert_eq!(local.view().unwrap().digest.as_deref(), Some(first.as_str()));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_sigv4::http_request::SignatureLocation;
 use pushboat_cli::local::Local;
 use pushboat_tests::client::{request, send, signed};
-use pushboat_tests::{Wishes, place};
+use pushboat_tests::{Wishes, a_later_second, place};
 use serde_json::{Value, json};
 
 use super::base::everything_written;
@@ -150,6 +150,7 @@ async fn over_http_a_person_plans_and_deploys_what_nobody_follows() {
     let (status, refused) = person.asks("POST deploy", Some(json!({"tag": "nothing"}))).await;
     assert_eq!((status, &refused["type"]), (409, &json!("/problems/refused")), "{refused}");
     assert_eq!(everything_written(&local), before);
+    a_later_second().await;
     let (status, answer) = person.asks("POST deploy", Some(json!({"digest": first, "from": second}))).await;
     assert_eq!((status, &answer["decisions"][0]["decision"]), (202, &json!("released")), "{answer}");
     settled_on(&local, &first).await;
