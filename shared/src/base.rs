@@ -60,6 +60,16 @@ pub enum Template<'a> {
     },
 }
 
+impl<'a> Template<'a> {
+    /// What a release is made from: the template's revision that is to come, or the service's own.
+    pub fn base(&self, own: &'a TaskDefinition) -> &'a TaskDefinition {
+        match self {
+            Template::Due(revision) | Template::Waits(revision, _) => revision,
+            _ => own,
+        }
+    }
+}
+
 /// What the template's revision waits for, unless an image is due as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {

@@ -37,6 +37,7 @@ use crate::bodies::{self, From};
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::Response;
+use crate::services;
 
 /// Which of the calls it is, by its route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,10 +129,7 @@ pub(crate) async fn rehearse(
 
 /// Whoever looked before may have seen something else.
 async fn still_there(aws: &Aws, scope: &Scope, name: &ServiceName, from: &From) -> Result<(), Problem> {
-    if !scope.clusters.contains(&name.cluster) {
-        return Err(Problem::NoCluster(name.cluster.clone()));
-    }
-    let service = aws.service(name).await?.ok_or_else(|| Problem::NoService(name.clone()))?;
+    let service = services::there(aws, scope, name).await?;
     let there = match from {
         From::Count(count) if service.desired_count == *count => return Ok(()),
         From::Count(_) => format!("its desired count is {}", service.desired_count),

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::asks::{Ask, Asked, Call};
 use crate::body::{self, bad};
 use crate::problem::Problem;
-use crate::request::{Request, parameters};
+use crate::request::{Request, no_parameters};
 
 /// What the caller believes to be there, and replaces: a revision, a digest, or a count.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,114 +22,74 @@ pub(crate) enum From {
     Release(String),
 }
 
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NothingBody {
-    /// Nothing is written; the answer is what would be.
-    #[serde(default)]
-    dry_run: bool,
-    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
-    from: Option<From>,
+/// A body with the members of its own, and those that each has. Flattened, they would let unknown members pass.
+macro_rules! bodies {
+    ($($name:ident { $($(#[$about:meta])* $member:ident: $kind:ty,)* })*) => {$(
+        #[derive(Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            $($(#[$about])* $member: $kind,)*
+            /// Nothing is written; the answer is what would be.
+            #[serde(default)]
+            dry_run: bool,
+            /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
+            from: Option<From>,
+        }
+    )*};
 }
 
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DeployBody {
-    /// An image of the repository that is followed, by tag …
-    tag: Option<String>,
-    /// … or by digest: one of the two.
-    digest: Option<String>,
-    /// Of those that are followed; none need be named where there is one.
-    container: Option<String>,
-    /// Nothing is written; the answer is what would be.
-    #[serde(default)]
-    dry_run: bool,
-    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
-    from: Option<From>,
-}
+bodies! {
+    NothingBody {}
 
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RollbackBody {
-    /// A digest, or `family:revision`; without it, the last good release.
-    to: Option<String>,
-    /// Nothing is written; the answer is what would be.
-    #[serde(default)]
-    dry_run: bool,
-    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
-    from: Option<From>,
-}
+    DeployBody {
+        /// An image of the repository that is followed, by tag …
+        tag: Option<String>,
+        /// … or by digest: one of the two.
+        digest: Option<String>,
+        /// Of those that are followed; none need be named where there is one.
+        container: Option<String>,
+    }
 
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ReleaseBody {
-    /// `sha256:` and 64 hex digits.
-    digest: String,
-    /// Nothing is written; the answer is what would be.
-    #[serde(default)]
-    dry_run: bool,
-    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
-    from: Option<From>,
-}
+    RollbackBody {
+        /// A digest, or `family:revision`; without it, the last good release.
+        to: Option<String>,
+    }
 
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ContinueBody {
-    /// Where a deployment waits at several.
-    hook: Option<String>,
-    /// Nothing is written; the answer is what would be.
-    #[serde(default)]
-    dry_run: bool,
-    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
-    from: Option<From>,
-}
+    ReleaseBody {
+        /// `sha256:` and 64 hex digits.
+        digest: String,
+    }
 
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HoldBody {
-    /// For people, up to what a tag has room for.
-    reason: String,
-    /// How long: `30m`, `2h`, `1h 30m`, `7d`.
-    r#for: Option<String>,
-    /// Or until when: `2026-11-21T18:00:00Z`.
-    until: Option<String>,
-    /// Nothing is written; the answer is what would be.
-    #[serde(default)]
-    dry_run: bool,
-    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
-    from: Option<From>,
-}
+    ContinueBody {
+        /// Where a deployment waits at several.
+        hook: Option<String>,
+    }
 
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ScaleBody {
-    /// One of `desired`, `min` and `max`, 1 to 5000.
-    desired: Option<u32>,
-    min: Option<u32>,
-    max: Option<u32>,
-    /// How long: `30m`, `2h`, `1h 30m`, `7d`.
-    r#for: Option<String>,
-    /// Or until when: `2026-11-21T18:00:00Z`.
-    until: Option<String>,
-    reason: Option<String>,
-    /// Nothing is written; the answer is what would be.
-    #[serde(default)]
-    dry_run: bool,
-    /// What the caller believes to replace: `family:revision`, a digest, or a desired count. 409 where it is not there any more.
-    from: Option<From>,
+    HoldBody {
+        /// For people, up to what a tag has room for.
+        reason: String,
+        /// How long: `30m`, `2h`, `1h 30m`, `7d`.
+        r#for: Option<String>,
+        /// Or until when: `2026-11-21T18:00:00Z`.
+        until: Option<String>,
+    }
+
+    ScaleBody {
+        /// One of `desired`, `min` and `max`, 1 to 5000.
+        desired: Option<u32>,
+        min: Option<u32>,
+        max: Option<u32>,
+        /// How long: `30m`, `2h`, `1h 30m`, `7d`.
+        r#for: Option<String>,
+        /// Or until when: `2026-11-21T18:00:00Z`.
+        until: Option<String>,
+        reason: Option<String>,
+    }
 }
 
 pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Problem> {
-    if parameters(&request.query).next().is_some() {
-        return Err(Problem::BadQuery("this call has no query parameters".to_owned()));
-    }
+    no_parameters(&request.query)?;
     let asked = match call {
         Call::Deploy => {
             let DeployBody { tag, digest, container, dry_run, from } = body::read(request)?;

@@ -63,8 +63,7 @@ pub(crate) async fn page(
 fn asked_for(query: &str) -> Result<Page, Problem> {
     let mut page = Page { before: None, limit: AT_ONCE };
     let mut keys = Vec::new();
-    for parameter in parameters(query) {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    for (key, value) in parameters(query) {
         let value = decoded(value).unwrap_or_default();
         if keys.contains(&key) {
             return Err(Problem::BadQuery(format!("the query has '{key}' more than once")));

@@ -70,8 +70,7 @@ pub(crate) async fn now(aws: &Aws, scope: &Scope, service: &Service, by: &str) -
 fn about(query: &str) -> Result<About, Problem> {
     let (mut image, mut container, mut desired) = (None, None, None);
     let bad = |why: String| Err(Problem::BadQuery(why));
-    for parameter in parameters(query) {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    for (key, value) in parameters(query) {
         let Some(value) = decoded(value).filter(|value| !value.is_empty()) else {
             return bad(format!("'{key}' has no value that can be read"));
         };

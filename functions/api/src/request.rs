@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use crate::problem::Problem;
+
 /// As much of a path as a log line or an answer repeats.
 const SHORT: usize = 200;
 
@@ -67,8 +69,17 @@ impl Request {
 }
 
 /// A presigned link carries its signature in the query, as `X-Amz-…`; whatever else is there is a parameter.
-pub(crate) fn parameters(query: &str) -> impl Iterator<Item = &str> {
-    query.split('&').filter(|parameter| !parameter.is_empty() && !parameter.starts_with("X-Amz-"))
+/// Names and values as they were sent; one without a value has an empty one.
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let own = query.split('&').filter(|parameter| !parameter.is_empty() && !parameter.starts_with("X-Amz-"));
+    own.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+}
+
+pub(crate) fn no_parameters(query: &str) -> Result<(), Problem> {
+    match parameters(query).next() {
+        Some(_) => Err(Problem::BadQuery("this call has no query parameters".to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// The value of a parameter; `None` where it is no text.

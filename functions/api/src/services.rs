@@ -13,7 +13,7 @@ use pushboat_aws::Aws;
 use crate::answers::{self, Services};
 use crate::plan;
 use crate::problem::Problem;
-use crate::request::parameters;
+use crate::request::{no_parameters, parameters};
 
 /// The only parameter.
 const CLUSTER: &str = "cluster";
@@ -51,9 +51,7 @@ pub(crate) async fn one(
     query: &str,
     by: &str,
 ) -> Result<answers::Service, Problem> {
-    if parameters(query).next().is_some() {
-        return Err(Problem::BadQuery("this call has no query parameters".to_owned()));
-    }
+    no_parameters(query)?;
     let service = handed_over(aws, scope, name).await?;
     let tags = tags_of(aws, &name.cluster).await;
     let targets = aws.scalable_targets(std::slice::from_ref(name)).await.map_err(|error| error.message);
@@ -64,11 +62,16 @@ pub(crate) async fn one(
 
 /// The service, if it is one of those that `GET /services` shows.
 pub(crate) async fn handed_over(aws: &Aws, scope: &Scope, name: &ServiceName) -> Result<Service, Problem> {
+    let found = Some(there(aws, scope, name).await?).filter(is_handed_over);
+    found.ok_or_else(|| Problem::NoService(name.clone()))
+}
+
+/// The service, if it is one of this installation.
+pub(crate) async fn there(aws: &Aws, scope: &Scope, name: &ServiceName) -> Result<Service, Problem> {
     if !scope.clusters.contains(&name.cluster) {
         return Err(Problem::NoCluster(name.cluster.clone()));
     }
-    let found = aws.service(name).await?.filter(is_handed_over);
-    found.ok_or_else(|| Problem::NoService(name.clone()))
+    aws.service(name).await?.ok_or_else(|| Problem::NoService(name.clone()))
 }
 
 async fn seen(
@@ -102,8 +105,7 @@ fn bounds(targets: &[(ServiceName, Bounds)], service: &Service) -> Option<Bounds
 /// sent it would take the answer for a narrower one.
 fn asked_for<'a>(clusters: &'a [String], query: &str) -> Result<&'a [String], Problem> {
     let mut asked = None;
-    for parameter in parameters(query) {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    for (key, value) in parameters(query) {
         if key != CLUSTER {
             return Err(Problem::BadQuery(format!("the only query parameter is '{CLUSTER}'")));
         }

@@ -40,11 +40,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         template: &Template<'_>,
         candidates: Vec<Found<'t>>,
     ) -> Answer<Vec<Found<'t>>> {
-        let base = match template {
-            Template::Due(revision) | Template::Waits(revision, _) => revision,
-            _ => own,
-        };
-        let wanted = preflight::wanted(&base.document);
+        let wanted = preflight::wanted(&template.base(own).document);
         let mut fit = Vec::new();
         for (track, candidate) in candidates {
             match self.preflight(service, track, &candidate, wanted).await? {

@@ -1,8 +1,10 @@
 //! One look at one service: what is there, and what is to be done about it. The decisions are pure and stand in
 //! `release` and `base`; here their questions are asked, and only those whose answer matters.
 
+use serde_json::{Map, Value};
+
 use super::{Looked, Watch};
-use crate::base::{self, Revisions, Template, Until};
+use crate::base::{self, Found, Revisions, Template, Until};
 use crate::cloud::{Answer, Cloud};
 use crate::decision::Decision;
 use crate::hint::Hint;
@@ -83,10 +85,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
                         Err(error) => self.kept(service, error.into()),
                     }
                 }
-                let allowed = self.allowed(tracks);
-                let history = history.read(self.cloud, service).await?;
-                let running = base::running_images(&revisions, revision, &allowed, history);
-                let document = base::from_template(revision, &running, &fitting);
+                let document =
+                    self.document(service, &revisions, revision, tracks, &fitting, &mut history).await?;
                 self.release(service, &revisions, revision, document, &fitting).await
             }
             _ if !candidates.is_empty() => {
@@ -95,6 +95,24 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             }
             other => self.at_rest(service, &revisions, other, &mut history).await,
         }
+    }
+
+    /// `base` with these images; made from the template's, with those that run where there is no other.
+    pub(super) async fn document(
+        &self,
+        service: &Service,
+        revisions: &Revisions,
+        base: &TaskDefinition,
+        tracks: &[Track],
+        found: &[Found<'_>],
+        history: &mut History,
+    ) -> Answer<Map<String, Value>> {
+        if base.arn == revisions.own.arn {
+            return Ok(base::from_own(base, found));
+        }
+        let history = history.read(self.cloud, service).await?;
+        let running = base::running_images(revisions, base, &self.allowed(tracks), history);
+        Ok(base::from_template(base, &running, found))
     }
 
     /// Does the service run again what was rejected, though nobody wants it?

@@ -1,7 +1,6 @@
 //! Deploying a named image: another than the rule means, until the next push or until somebody resumes.
 
 use super::{Done, Undone, What, asked, request};
-use crate::base::{self, Revisions, Template};
 use crate::cloud::{Cloud, Reference};
 use crate::control::look::History;
 use crate::control::{Looked, Scope, Watch, image};
@@ -12,7 +11,6 @@ use crate::native;
 use crate::policy::Track;
 use crate::preflight;
 use crate::release::{self, Cause, Keep, Verdict};
-use crate::task_definition::TaskDefinition;
 
 /// What a person wants to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +84,9 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if !followed.is_ok_and(|choice| choice.image.digest == candidate.digest) {
             candidate.cause = Cause::Asked { by: hold::one_word(by) };
         }
-        let base = base_of(&revisions, &template);
+        // What the template has changed goes along: made from an older revision, this one would be newer than the template's
+        // and hide it for good.
+        let base = template.base(&revisions.own);
         base.container(track.container.as_deref(), &track.repository)
             .map_err(|error| refused(Keep::from(error)))?;
         let fits = preflight::wanted(&base.document);
@@ -97,27 +97,12 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         if let Some(keep) = self.withheld(service, &template, &found, &mut history).await? {
             return Err(refused(keep));
         }
-        let document = if base.arn == revisions.own.arn {
-            base::from_own(base, &found)
-        } else {
-            let history = history.read(self.cloud, service).await?;
-            let running = base::running_images(&revisions, base, &self.allowed(tracks), history);
-            base::from_template(base, &running, &found)
-        };
+        let document = self.document(service, &revisions, base, tracks, &found, &mut history).await?;
         match self.release(service, &revisions, base, document, &found).await? {
             Looked::Released { .. } => Ok(None),
             Looked::Waits => Err(refused("other releases go first; ask again in a minute")),
             Looked::Done | Looked::Outrun => Err(refused("it was not released; the decision log says why")),
         }
-    }
-}
-
-/// What the template has changed goes along, as with every release: made from an older revision, this one would be newer
-/// than the template's and hide it for good.
-fn base_of<'r>(revisions: &'r Revisions, template: &Template<'r>) -> &'r TaskDefinition {
-    match template {
-        Template::Due(revision) | Template::Waits(revision, _) => revision,
-        _ => &revisions.own,
     }
 }
 
