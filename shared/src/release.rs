@@ -44,7 +44,7 @@ pub struct Candidate {
 }
 
 /// Why an image is to be released.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// What is followed means it now.
     Moved,

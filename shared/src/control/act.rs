@@ -1,5 +1,7 @@
 //! What is written: releases, rejections, and the good document once more after a failure.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::say::seconds;
@@ -337,11 +339,14 @@ fn asked_by<'c>(candidates: &'c [Found<'_>]) -> Option<&'c str> {
 }
 
 /// Why a release is made, and what it is of, for people.
-fn reasons(revisions: &Revisions, base: &TaskDefinition, candidates: &[Found<'_>]) -> (Vec<String>, String) {
+pub(super) fn reasons(
+    revisions: &Revisions,
+    base: &TaskDefinition,
+    candidates: &[Found<'_>],
+) -> (Vec<String>, String) {
     let own = revisions.own.name();
     let (mut reasons, mut what) = (Vec::new(), Vec::new());
-    let mut causes: Vec<&Cause> = candidates.iter().map(|(_, candidate)| &candidate.cause).collect();
-    causes.dedup();
+    let causes: BTreeSet<&Cause> = candidates.iter().map(|(_, candidate)| &candidate.cause).collect();
     for cause in causes {
         let these: Vec<_> = candidates.iter().map(|it| &it.1).filter(|it| it.cause == *cause).collect();
         let tagged: Vec<_> = these.iter().map(|candidate| candidate.tagged.as_str()).collect();

@@ -46,10 +46,7 @@ pub async fn end_overrides<C: Cloud>(
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// Whose count is Pushboat's.
     async fn asked_about_count(&mut self, name: &ServiceName) -> Result<(Service, Policy), Undone> {
-        if !self.scope.clusters.contains(&name.cluster) {
-            return Err(Undone::NotAllowed(name.cluster.clone()));
-        }
-        let found = self.cloud.service(name).await?.ok_or_else(|| Undone::NoService(name.clone()))?;
+        let found = self.found(name).await?;
         release::may_be_touched(&found).map_err(|keep| Undone::Refused(keep.to_string()))?;
         let policy = match Policy::of(&found.tags) {
             Ok(Some(policy)) => policy,

@@ -90,11 +90,15 @@ impl What {
 type Said = Result<What, Undone>;
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
-    async fn asked_about(&mut self, name: &ServiceName) -> Result<(Service, Vec<Track>), Undone> {
+    async fn found(&self, name: &ServiceName) -> Result<Service, Undone> {
         if !self.scope.clusters.contains(&name.cluster) {
             return Err(Undone::NotAllowed(name.cluster.clone()));
         }
-        let found = self.cloud.service(name).await?.ok_or_else(|| Undone::NoService(name.clone()))?;
+        self.cloud.service(name).await?.ok_or_else(|| Undone::NoService(name.clone()))
+    }
+
+    async fn asked_about(&mut self, name: &ServiceName) -> Result<(Service, Vec<Track>), Undone> {
+        let found = self.found(name).await?;
         let tracks = policy::tracks(&found.tags).map_err(|error| Undone::Refused(error.to_string()))?;
         if tracks.is_empty() {
             return Err(Undone::NoService(name.clone()));

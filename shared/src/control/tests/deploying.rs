@@ -2,10 +2,12 @@
 
 use super::people::{rests, roll_back, runs, set, sweep, two_releases, web};
 use super::*;
+use crate::base::Revisions;
 use crate::cloud::Reference;
 use crate::control::ask::deploy::Wanted;
 use crate::hold::HOLD;
 use crate::overlap::OVERLAP as OVERLAP_TAG;
+use crate::release::{Candidate, Cause};
 use crate::task_definition::ASKED;
 
 async fn ask(cloud: &Fake, image: Reference) -> (Vec<Decision>, Result<(), Undone>) {
@@ -188,4 +190,36 @@ async fn what_a_push_has_ended_does_not_begin_again_with_a_copy() {
     cloud.pass(600);
     sweep(&cloud).await;
     assert_eq!(runs(&cloud), pinned('e'), "it was pushed after the ask");
+}
+
+#[tokio::test]
+async fn each_cause_is_told_once_whatever_the_order_of_the_containers() {
+    let cloud = two_releases().await;
+    let own = cloud.own();
+    let track = policy::tracks(&cloud.services.borrow()[0].tags).unwrap().remove(0);
+    let of = |letter: char, cause: Cause| {
+        let candidate = Candidate {
+            container: letter.to_string(),
+            image: pinned(letter),
+            digest: digest(letter),
+            tagged: format!("game:{letter}"),
+            how: crate::rule::How::ByName,
+            replaces: "before".to_owned(),
+            pushed_at: None,
+            is_kept: true,
+            cause,
+        };
+        (&track, candidate)
+    };
+    let candidates = [of('d', Cause::Moved), of('e', Cause::Returns), of('f', Cause::Moved)];
+    let revisions = Revisions { own: own.clone(), newer: Vec::new() };
+    let (told, what) = act::reasons(&revisions, &own, &candidates);
+    assert_eq!(
+        told,
+        [
+            "game:d and game:f means another image now; the service ran before and before",
+            "game:e ran before the stack's update and returns; the service ran before",
+        ]
+    );
+    assert_eq!(what, "game:d and game:f with game:e");
 }
