@@ -43,13 +43,13 @@ pub enum Command {
     /// Show what Pushboat would do now, or on a person's word, and change nothing
     #[command(visible_alias = "diff")]
     Plan(Plan),
-    /// Show what a service has run, why, and what became of it
+    /// Show what a service has run and how many tasks it was told to have, why, and what became of it
     History(History),
     /// Deploy an image by its tag or digest; another than is followed stays until the next push
     Deploy(Deploy),
     /// Go back to the last good release, or to a named one
     Rollback(Rollback),
-    /// Say for a time how many tasks a service has, or end that
+    /// Say how many tasks a service has, for a time or for good, or end that
     Scale(Scale),
     /// Withhold releases of a service or a cluster, or lift that
     Hold(Hold),
@@ -189,6 +189,8 @@ mod tests {
             "pushboat scale --min 4 --max 5 --for 2h",
             "pushboat scale --min 4 --for 2h --until 2026-11-21T18:00:00Z",
             "pushboat scale --end --for 2h",
+            "pushboat scale --end --permanent",
+            "pushboat scale --max 20 --permanent --for 2h",
             "pushboat hold",
             "pushboat hold --lift --reason x",
             "pushboat hold --reason x --wait",

@@ -149,6 +149,7 @@ impl Place {
             wire.record_calls();
         }
         wire.task_logs = tasks.task_logs();
+        wire.lambda = Some(lambda.clone());
         let gateway = Gateway::new(api, api_address.port(), lambda.clone(), wire.clone())?;
 
         let listeners = Listeners::start(hub.clone(), wire.addresses.clone());

@@ -23,7 +23,7 @@ pub enum Action {
     RolledBack,
     /// The service was told to have another number of tasks.
     Scaled,
-    /// A person has set the count for a time, or has ended that.
+    /// A person has said how many tasks there are to be, for a time or for good, or has ended that.
     Overridden,
     /// A paused deployment was let go on.
     Continued,

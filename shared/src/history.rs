@@ -1,17 +1,41 @@
-//! What a service has run: its roll-outs as ECS keeps them for about three months, each with what the tags of its
-//! revision say of it. Pure: whoever shows it has read both.
+//! What became of a service: its roll-outs as ECS keeps them for about three months, each with what the tags of its
+//! revision say of it, and what was decided of its count, as long as the decision log is kept. Pure: whoever shows it has
+//! read both.
+
+mod count;
+mod page;
 
 use jiff::Timestamp;
 use serde::Serialize;
+
+pub use count::Count;
+pub use page::{Counts, Page, page};
 
 use crate::model::{Digest, Outcome, Rollout, Tags};
 use crate::policy;
 use crate::task_definition::{ASKED, BASE, CAUSE, PUT_BACK, TaskDefinition, released_as, revision_name};
 
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    Release(Release),
+    Count(Count),
+}
+
+impl Entry {
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Entry::Release(release) => release.began_at,
+            Entry::Count(count) => Some(count.at),
+        }
+    }
+}
+
 /// One roll-out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Entry {
+pub struct Release {
     pub began_at: Option<Timestamp>,
     /// `null`: it is under way.
     pub finished_at: Option<Timestamp>,
@@ -46,7 +70,7 @@ pub struct Image {
 }
 
 /// `tags` are the service's.
-pub fn entry(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Tags) -> Entry {
+pub fn release(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Tags) -> Release {
     let said = |key: &str| definition.and_then(|it| it.tags.get(key)).cloned();
     let image = |image: &crate::model::RolloutImage| {
         let digest = image.ran();
@@ -61,7 +85,7 @@ pub fn entry(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Tags
     let after = |value: String, between| Some(value.split_once(between)?.1.to_owned());
     let asked_by = said(ASKED).and_then(|it| after(it, " "));
     let asked_by = asked_by.or_else(|| after(said(PUT_BACK)?, " by "));
-    Entry {
+    Release {
         began_at: rollout.created_at,
         finished_at: rollout.finished_at,
         outcome: match rollout.outcome {
@@ -109,7 +133,7 @@ mod tests {
         };
         let rejection =
             (policy::rejection_key(&digest.parse().unwrap()), "2026-11-21T08:02:00Z exit 1".to_owned());
-        let shown = json!(entry(&rollout, None, &Tags::from([rejection])));
+        let shown = json!(release(&rollout, None, &Tags::from([rejection])));
         assert_eq!((&shown["outcome"], &shown["revision"]), (&json!("rolled_back"), &json!("web:7")));
         assert_eq!(shown["images"][0]["rejected"], "2026-11-21T08:02:00Z exit 1");
         assert_eq!(shown["cause"], json!(null), "nobody can say");
@@ -128,7 +152,7 @@ mod tests {
                 .clone(),
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         };
-        let shown = json!(entry(&rollout, Some(&definition), &Tags::new()));
+        let shown = json!(release(&rollout, Some(&definition), &Tags::new()));
         assert_eq!((&shown["cause"], &shown["base"]), (&json!("push of game:main"), &json!("web:5")));
         assert_eq!((&shown["asked_by"], &shown["images"][0]["rejected"]), (&json!("ann"), &json!(null)));
         assert_eq!(shown["images"][0]["released_as"], "game:main");

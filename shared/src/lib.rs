@@ -47,4 +47,4 @@ pub mod rule;
 pub mod scan;
 pub mod task_definition;
 
-pub use jiff::Timestamp;
+pub use jiff::{SignedDuration, Timestamp};

@@ -30,6 +30,12 @@ const READS_AGREE: SignedDuration = SignedDuration::from_secs(15);
 /// CloudFormation's own tag on what it creates.
 const STACK: &str = "aws:cloudformation:stack-name";
 
+/// The stack whose template declares a service and its tags.
+pub fn declared_by(service_tags: &Tags) -> Option<&str> {
+    let named = |key| service_tags.get(key).map(String::as_str);
+    named(TEMPLATE).or_else(|| named(STACK))
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     Pushboat,

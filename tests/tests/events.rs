@@ -213,6 +213,8 @@ const ASKS: &[(&str, &str)] = &[
     ("scale-without-end", "400 application/problem+json /problems/bad-body"),
     ("scale-two-words", "400 application/problem+json /problems/bad-body"),
     ("scale-none", "400 application/problem+json /problems/bad-body"),
+    ("scale-for-good", "409 application/problem+json /problems/refused"),
+    ("scale-for-good-and-for-a-time", "400 application/problem+json /problems/bad-body"),
     ("unscale", "409 application/problem+json /problems/refused"),
 ];
 

@@ -73,7 +73,7 @@ async fn every_call_is_granted_and_no_write_without_need() {
     // Deploy and sweep share a policy, because they decide alike: what one of them uses is used.
     let everywhere: BTreeSet<_> = used.values().flatten().cloned().collect();
     let reads = |action: &str| {
-        ["Describe", "List", "Get", "BatchGet"].iter().any(|it| action.contains(&format!(":{it}")))
+        ["Describe", "List", "Get", "BatchGet", "Filter"].iter().any(|it| action.contains(&format!(":{it}")))
     };
     for function in functions {
         let granted = Policy::of_function(&stack, &logical(&stack, function).unwrap()).statements;
@@ -171,8 +171,11 @@ async fn everything_that_functions_do(local: &Local) {
     let answer: Value = serde_json::from_str(&inbox.take()[0].body).unwrap();
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     an_alarm_moves_the_count(local).await;
-    for event in [include_str!("../../events/api/scale.json"), include_str!("../../events/api/unscale.json")]
-    {
+    for event in [
+        include_str!("../../events/api/scale.json"),
+        include_str!("../../events/api/unscale.json"),
+        include_str!("../../events/api/history.json"),
+    ] {
         invoke("api", serde_json::from_str(event).unwrap()).await;
     }
 }

@@ -111,16 +111,37 @@ pub(crate) struct Capacity {
     pub(crate) overrides: Vec<String>,
 }
 
-/// What a service has run, newest first.
+/// What a service has run and how many tasks it was told to have, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Entries {
     pub(crate) entries: Vec<Entry>,
+    pub(crate) notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Entry {
+    Release(Release),
+    Count(Count),
+    #[serde(other)]
+    Unknown,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub(crate) struct Entry {
+pub(crate) struct Count {
+    pub(crate) at: String,
+    pub(crate) decision: String,
+    pub(crate) from: Option<u64>,
+    pub(crate) to: Option<u64>,
+    pub(crate) reason: String,
+    pub(crate) cause: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Release {
     pub(crate) began_at: Option<String>,
     pub(crate) outcome: String,
     pub(crate) reason: String,

@@ -21,7 +21,8 @@ mod stack;
 mod trouble;
 
 pub(crate) use answers::{
-    Call, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Service, Track, short,
+    Call, Count, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Release, Service, Track,
+    short,
 };
 pub(crate) use client::Client;
 pub(crate) use service::{Name, check, resolve};

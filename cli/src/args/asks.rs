@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args as Arguments};
+use clap::{ArgGroup, Args as Arguments, ValueEnum};
 use serde_json::Value;
 
 use super::common::{Connection, Output, Precaution, Wait, Which};
@@ -30,15 +30,34 @@ pub struct Watch {
     pub connection: Connection,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    Releases,
+    Counts,
+}
+
+impl Only {
+    /// As the API calls one.
+    pub(crate) fn as_kind(self) -> &'static str {
+        match self {
+            Only::Releases => "release",
+            Only::Counts => "count",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Arguments)]
 #[command(after_help = examples::HISTORY)]
 pub struct History {
     #[command(flatten)]
     pub which: Which,
-    /// How many roll-outs at most, the newest first
+    /// Only releases, or only other counts
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub only: Option<Only>,
+    /// How many entries at most, the newest first
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = values::some)]
     pub limit: usize,
-    /// Only those that began before this moment, such as `next` of an answer before
+    /// Only what began before this moment, such as `next` of an answer before
     #[arg(long, value_name = "TIME")]
     pub before: Option<jiff::Timestamp>,
     #[command(flatten)]
@@ -117,7 +136,7 @@ pub struct Rollback {
 #[command(
     after_help = examples::SCALE,
     group(ArgGroup::new("count").args(["desired", "min", "max", "end"]).required(true)),
-    group(ArgGroup::new("length").args(["for_", "until"])),
+    group(ArgGroup::new("length").args(["for_", "until", "permanent"])),
 )]
 pub struct Scale {
     #[command(flatten)]
@@ -140,6 +159,9 @@ pub struct Scale {
     /// Until when, such as 2026-11-21T18:00:00Z
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// For good: change the bounds in the tag pushboat:capacity, where no template declares it
+    #[arg(long)]
+    pub permanent: bool,
     /// Why, for others to read
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,

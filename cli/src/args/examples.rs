@@ -27,11 +27,12 @@ Examples:
 
 pub(super) const HISTORY: &str = "\
 Examples:
-  pushboat history                         the last ten roll-outs, with who or what caused each
+  pushboat history                         the last ten releases and counts, with who or what caused each
+  pushboat history --only counts --limit 50
   pushboat history game-2048 --limit 50
   pushboat history --output json | jq -r '.entries[] | select(.outcome == \"rolled_back\") | .revision'
 
-ECS keeps them for about three months.";
+ECS keeps roll-outs for about three months; what was decided of counts is there as long as the functions' logs are kept.";
 
 pub(super) const PLAN: &str = "\
 Examples:
@@ -63,6 +64,7 @@ Examples:
   pushboat scale --min 4 --for 2h --reason \"big sale\"
   pushboat scale game-2048 --desired 6 --until 2026-11-21T18:00:00Z
   pushboat scale --desired 6 --for 1h --from 4 --dry-run
+  pushboat scale --max 20 --permanent      the bounds change, until somebody sets others
   pushboat scale --end                     the load decides again";
 
 pub(super) const HOLD: &str = "\

@@ -23,7 +23,7 @@ async fn say(it: Scale) -> Result<(), Trouble> {
         false => {
             let body = json!({
                 "desired": it.desired, "min": it.min, "max": it.max, "for": it.for_, "until": it.until,
-                "reason": it.reason,
+                "permanent": it.permanent.then_some(true), "reason": it.reason,
             });
             Ask::post("scale", body, &precaution)
         }

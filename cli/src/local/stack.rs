@@ -25,6 +25,8 @@ pub const CONTAINER: &str = "app";
 pub const TRACKED_TAG: &str = "live";
 /// What the game writes is read there.
 pub const LOG_GROUP: &str = "/ecs/pushboat/game-2048";
+/// Where the functions that decide of counts write, by Lambda's own names; in the template the stack's name is in them.
+const LOG_GROUPS: &str = "/aws/lambda/scale,/aws/lambda/sweep,/aws/lambda/api";
 /// What runs until the first push.
 pub const PLACEHOLDER_TAG: &str = "placeholder";
 
@@ -66,6 +68,9 @@ pub fn functions(choices: &Choices, environment: &[(String, String)]) -> Vec<Fun
         function.environment = environment.to_vec();
         function.environment.push(("PUSHBOAT_CLUSTERS".to_owned(), CLUSTER.to_owned()));
         function.environment.push(("PUSHBOAT_REPOSITORIES".to_owned(), REPOSITORY.to_owned()));
+        if name == "api" {
+            function.environment.push(("PUSHBOAT_LOG_GROUPS".to_owned(), LOG_GROUPS.to_owned()));
+        }
         function.timeout_seconds = if name == "api" { 29 } else { 60 };
         function.retry.delays.clone_from(&choices.retry_delays);
         function.memory_mib = 128;

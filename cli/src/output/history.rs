@@ -1,25 +1,56 @@
-//! What a service has run: a row for each roll-out, with who or what caused it and what became of it.
+//! What became of a service: a row for each roll-out and for each other count, and below it who or what caused it.
 
 use super::paint::{Colour, Look};
 use super::table::{Cell, Column, Keeps, render};
-use crate::api::{Entry, short};
+use super::text::hanging;
+use crate::api::{Count, Entry, Release, short};
 
-const COLUMNS: [Column; 5] = [
-    Column { title: "BEGAN", least: 20, keeps: Keeps::Beginning },
-    Column { title: "REVISION", least: 11, keeps: Keeps::End },
+const COLUMNS: [Column; 4] = [
+    Column { title: "AT", least: 20, keeps: Keeps::Beginning },
+    Column { title: "WHAT", least: 11, keeps: Keeps::End },
     Column { title: "IMAGE", least: 13, keeps: Keeps::Beginning },
     Column { title: "OUTCOME", least: 11, keeps: Keeps::Beginning },
-    Column { title: "BECAUSE", least: 12, keeps: Keeps::Beginning },
 ];
 
 pub(crate) fn history(entries: &[Entry], look: Look) -> String {
     if entries.is_empty() {
-        return "ECS knows of no roll-out".to_owned();
+        return "nothing is known of it".to_owned();
     }
-    render(&COLUMNS, &entries.iter().map(row).collect::<Vec<_>>(), look)
+    let row = |entry: &Entry| match entry {
+        Entry::Release(release) => Some(of_release(release)),
+        Entry::Count(count) => Some(of_count(count)),
+        Entry::Unknown => None,
+    };
+    let (rows, whys): (Vec<_>, Vec<_>) = entries.iter().filter_map(row).unzip();
+    let table = render(&COLUMNS, &rows, look);
+    let whys = std::iter::once(String::new()).chain(whys);
+    // Reasons are sentences: no column has room for them.
+    let line = |(line, why): (&str, String)| match why.is_empty() {
+        true => line.to_owned(),
+        false => format!("{line}\n{}", hanging("   ", &why, look.width)),
+    };
+    table.lines().zip(whys).map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn row(entry: &Entry) -> Vec<Cell> {
+/// Whole seconds are enough for people.
+fn seconds(at: &str) -> String {
+    at.split_once('.').map_or_else(|| at.to_owned(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+fn of_count(count: &Count) -> (Vec<Cell>, String) {
+    let (what, why) = match (count.from, count.to) {
+        (Some(from), Some(to)) => {
+            let why = count.reason.strip_prefix(&format!("from {from} to {to}: ")).unwrap_or(&count.reason);
+            (format!("{from} to {to} tasks"), why)
+        }
+        _ => ("count".to_owned(), count.reason.as_str()),
+    };
+    let cells =
+        vec![Cell::new(seconds(&count.at)), Cell::new(what), Cell::default(), Cell::new(&count.decision)];
+    (cells, format!("{}; {why}", count.cause))
+}
+
+fn of_release(entry: &Release) -> (Vec<Cell>, String) {
     let images = entry.images.iter().map(|image| {
         let tag = image.released_as.as_deref().and_then(|it| it.rsplit_once(':')).map(|(_, tag)| tag);
         let words: Vec<&str> = tag.into_iter().chain(image.digest.as_deref().map(short)).collect();
@@ -31,16 +62,13 @@ fn row(entry: &Entry) -> Vec<Cell> {
         "rolled_back" => Some(Colour::Bad),
         _ => None,
     };
-    // Whole seconds are enough for people.
-    let began = entry.began_at.as_deref().unwrap_or_default();
-    let began = began.split_once('.').map_or_else(|| began.to_owned(), |(seconds, _)| format!("{seconds}Z"));
-    vec![
-        Cell::new(began),
+    let cells = vec![
+        Cell::new(seconds(entry.began_at.as_deref().unwrap_or_default())),
         Cell::new(&entry.revision),
         Cell::new(images.collect::<Vec<_>>().join(", ")),
         Cell::painted(entry.outcome.replace('_', " "), colour),
-        Cell::new(because(entry)),
-    ]
+    ];
+    (cells, because(entry))
 }
 
 /// Of an ARN, the session or user at its end.
@@ -49,7 +77,7 @@ fn name(who: &str) -> &str {
 }
 
 /// The most telling first.
-fn because(entry: &Entry) -> String {
+fn because(entry: &Release) -> String {
     let mut words = Vec::new();
     if let Some(by) = &entry.asked_by {
         words.push(format!("{} asked", name(by)));

@@ -68,7 +68,9 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> Stri
 
 fn cut(text: &str, width: usize, keeps: Keeps) -> Cow<'_, str> {
     if keeps == Keeps::Beginning || measure_text_width(text) <= width {
-        return truncate_str(text, width, "…");
+        // Signs that change the width of the one before them are cut at a width that the whole does not have.
+        let cuts = (0..=width).rev().map(|width| truncate_str(text, width, "…"));
+        return cuts.into_iter().find(|cut| measure_text_width(cut) <= width).unwrap_or_default();
     }
     let rests = text.char_indices().map(|(at, _)| &text[at..]);
     let fitting = rests.skip(1).find(|rest| measure_text_width(rest) < width);
@@ -128,6 +130,14 @@ mod tests {
         let painted = render(&COLUMNS, &rows, Look { width: 80, colours: true });
         assert_eq!(console::strip_ansi_codes(&painted), render(&COLUMNS, &rows, page(80)));
         assert!(painted.contains("\x1b[32ma\x1b[0m     b"), "{painted:?}");
+    }
+
+    #[test]
+    fn signs_that_widen_the_one_before_them_are_cut_as_well() {
+        let wide = format!("*\u{fe0f}{}", "*\u{fe0f}a".repeat(9));
+        for width in 1..40 {
+            assert!(measure_text_width(&cut(&wide, width, Keeps::Beginning)) <= width, "{width}");
+        }
     }
 
     proptest! {

@@ -50,11 +50,13 @@ pub(crate) struct Decided {
     pub(crate) decisions: Vec<Decision>,
 }
 
-/// What a service has run, newest first.
+/// What a service has run and how many tasks it was told to have, newest first.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct History {
     pub(crate) entries: Vec<Entry>,
     /// `before` of the next page; `null`: there is none.
     pub(crate) next: Option<Timestamp>,
+    /// What is not shown, and why.
+    pub(crate) notes: Vec<String>,
 }

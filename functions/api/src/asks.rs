@@ -9,7 +9,7 @@
 //! | `POST …/continue` | `{"hook"?}` | a deployment that waits at a hook goes on |
 //! | `POST …/hold` | `{"reason", "for"? or "until"?}` | nothing is released until then, or until it is lifted |
 //! | `DELETE …/hold` | | lifts it, and what is due is released |
-//! | `POST …/scale` | `{"desired" or "min" or "max", "for" or "until", "reason"?}` | so many tasks until then |
+//! | `POST …/scale` | `{"desired" or "min" or "max", "for" or "until" or "permanent", "reason"?}` | so many tasks until then, or other bounds for good |
 //! | `DELETE …/scale` | | ends that |
 //!
 //! Every one of them takes `dry_run` as well: then nothing is written, and the answer says what would be. And most take
@@ -22,7 +22,7 @@
 
 use pushboat::capacity::temporary;
 use pushboat::cloud::Cloud;
-use pushboat::control::{self, Scope, Undone, deploy};
+use pushboat::control::{self, Rebound, Scope, Undone, deploy};
 use pushboat::decision::{Action, Decision};
 use pushboat::hold::Wanted;
 use pushboat::model::{Digest, ServiceName};
@@ -68,6 +68,7 @@ pub(crate) enum Ask {
     HoldCluster(Wanted),
     UnholdCluster,
     Scale(temporary::Wanted),
+    Rebound(Rebound),
     Unscale,
 }
 
@@ -170,6 +171,7 @@ async fn ask_for<C: Cloud>(
         Ask::HoldCluster(wanted) => control::hold_cluster(cloud, scope, &name.cluster, &wanted, log).await,
         Ask::UnholdCluster => control::unhold_cluster(cloud, scope, &name.cluster, by, log).await,
         Ask::Scale(wanted) => control::override_count(cloud, scope, name, &wanted, log).await,
+        Ask::Rebound(wanted) => control::set_bounds(cloud, scope, name, &wanted, log).await,
         Ask::Unscale => control::end_overrides(cloud, scope, name, by, log).await,
     }
 }

@@ -3,7 +3,7 @@
 use pushboat::Timestamp;
 use pushboat::capacity::temporary::{self, Which};
 use pushboat::cloud::Reference;
-use pushboat::control::deploy;
+use pushboat::control::{Rebound, deploy};
 use pushboat::hold::{self, Length, Wanted};
 use pushboat::model::Digest;
 use serde::Deserialize;
@@ -84,6 +84,9 @@ bodies! {
         r#for: Option<String>,
         /// Or until when: `2026-11-21T18:00:00Z`.
         until: Option<String>,
+        /// Or for good: the bounds that the owner's tag has change. Not where a template declares it.
+        #[serde(default)]
+        permanent: bool,
         reason: Option<String>,
     }
 }
@@ -121,13 +124,22 @@ pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Pro
             Asked { ask, dry_run, from }
         }
         Call::Scale => {
-            let ScaleBody { desired, min, max, r#for, until, reason, dry_run, from } = body::read(request)?;
+            let ScaleBody { desired, min, max, r#for, until, permanent, reason, dry_run, from } =
+                body::read(request)?;
             let (which, count) = one_of(desired, min, max)?;
-            let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+            let (by, reason) = (by.to_owned(), reason.unwrap_or_else(|| "no reason given".to_owned()));
             let length = length(r#for, until)?;
-            let wanted = temporary::Wanted { which, count, length, by: by.to_owned(), reason };
-            wanted.check().map_err(|error| bad(error.to_string()))?;
-            Asked { ask: Ask::Scale(wanted), dry_run, from }
+            temporary::check_count(count).map_err(|error| bad(error.to_string()))?;
+            let ask = match (permanent, length) {
+                (true, Length::UntilLifted) => Ask::Rebound(Rebound { which, count, by, reason }),
+                (true, _) => return Err(bad("for, until or permanent: one of them")),
+                (false, length) => {
+                    let wanted = temporary::Wanted { which, count, length, by, reason };
+                    wanted.check().map_err(|error| bad(error.to_string()))?;
+                    Ask::Scale(wanted)
+                }
+            };
+            Asked { ask, dry_run, from }
         }
         Call::Resume => nothing(request, Ask::Resume)?,
         Call::Unhold => nothing(request, Ask::Unhold)?,
@@ -252,6 +264,16 @@ mod tests {
                     reason: "sale".into(),
                 }),
             ),
+            (
+                Call::Scale,
+                r#"{"max": 9, "permanent": true, "reason": "sale"}"#.into(),
+                Ask::Rebound(Rebound {
+                    which: Which::Max,
+                    count: 9,
+                    by: "ann".into(),
+                    reason: "sale".into(),
+                }),
+            ),
             (Call::UnholdCluster, String::new(), Ask::UnholdCluster),
         ] {
             assert_eq!(asked(call, "X-Amz-Signature=0", &body), Ok(expected), "{call:?} {body}");
@@ -316,7 +338,9 @@ mod tests {
             (Call::Scale, "", r#"{"desired": 2, "for": "soon"}"#, "for: how long"),
             (Call::Scale, "", r#"{"desired": 2}"#, "say for how long"),
             (Call::Scale, "", r#"{"desired": 0, "for": "1h"}"#, "a count is 1 to 5000"),
-            (Call::Scale, "", r#"{"desired": 2, "permanent": true}"#, "unknown field"),
+            (Call::Scale, "", r#"{"desired": 2, "for": "1h", "permanent": true}"#, "one of them"),
+            (Call::Scale, "", r#"{"desired": 5001, "permanent": true}"#, "a count is 1 to 5000"),
+            (Call::Scale, "", r#"{"desired": 2, "permanent": false}"#, "say for how long"),
         ] {
             let (status, detail) = asked(call, query, body).unwrap_err();
             assert!(status == 400 && detail.contains(says), "{call:?} {body}: {status} {detail}");

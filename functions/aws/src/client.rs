@@ -49,6 +49,11 @@ impl Settings {
     pub fn clusters_from_env() -> Result<Vec<String>, SettingsError> {
         list("PUSHBOAT_CLUSTERS")
     }
+
+    /// Where the functions that decide of counts keep their log; none where nobody says.
+    pub fn log_groups_from_env() -> Vec<String> {
+        list("PUSHBOAT_LOG_GROUPS").unwrap_or_default()
+    }
 }
 
 fn list(name: &'static str) -> Result<Vec<String>, SettingsError> {

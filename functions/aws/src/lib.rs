@@ -6,6 +6,7 @@
 //! | `ecs`, `ecr`, `elbv2`, `autoscaling`, `cloudwatch`, `logs`, `eventbridge` | one service each: question in the domain's words, answer in the domain's words |
 //! | `rollouts` | ECS once more: what was rolled out, and what became of it |
 //! | `tasks` | and again: tasks that stopped, and what services say |
+//! | `decisions` | CloudWatch Logs once more: what was decided, read back |
 //! | `alarms` | CloudWatch once more: how alarms stand, and whether they are muted |
 //! | `starts` | ECS and ELBv2: how tasks have started lately |
 //! | `history` | the load of services in the memory of a warm function, topped up |
@@ -24,6 +25,7 @@ mod alarms;
 mod autoscaling;
 mod client;
 mod cloudwatch;
+mod decisions;
 mod ecr;
 mod ecs;
 mod elbv2;

@@ -199,13 +199,15 @@ fn command(function: &Function, settings: &Settings, name: &InstanceName, api: S
 
 fn line_sink(function: &Function, name: &InstanceName, desk: &Arc<Desk>, records: &Arc<Records>) -> LineSink {
     let function = function.name.clone();
-    let instance = name.id.clone();
+    let InstanceName { id: instance, log_stream } = name.clone();
     let (desk, records) = (Arc::clone(desk), Arc::clone(records));
     Arc::new(move |output, line| {
         records.wrote(LogLine {
             at: Hub::now(),
             function: function.clone(),
             instance: instance.clone(),
+            log_stream: log_stream.clone(),
+            number: 0,
             request_id: desk.last_request_id(),
             output,
             line,

@@ -1,6 +1,7 @@
 //! What Lambda remembers of its work, for people and tests to look at: invocations, log lines, dead letters.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -84,6 +85,9 @@ pub struct LogLine {
     pub at: Timestamp,
     pub function: String,
     pub instance: String,
+    pub log_stream: String,
+    /// Counts the lines of all functions.
+    pub number: u64,
     /// The invocation that the instance was last given; none while it starts.
     pub request_id: Option<String>,
     pub output: Output,
@@ -167,6 +171,7 @@ impl<T: Clone> Ring<T> {
 pub(super) struct Records {
     invocations: Mutex<Ring<Invocation>>,
     log: Mutex<Ring<LogLine>>,
+    written: AtomicU64,
     log_lines: broadcast::Sender<LogLine>,
     dead_letters: Mutex<Vec<DeadLetter>>,
 }
@@ -176,6 +181,7 @@ impl Records {
         Records {
             invocations: Mutex::new(Ring::new(REMEMBERED_INVOCATIONS)),
             log: Mutex::new(Ring::new(REMEMBERED_LOG_LINES)),
+            written: AtomicU64::new(0),
             log_lines: broadcast::channel(1_024).0,
             dead_letters: Mutex::new(Vec::new()),
         }
@@ -189,7 +195,8 @@ impl Records {
         locked(&self.invocations).to_vec()
     }
 
-    pub(super) fn wrote(&self, line: LogLine) {
+    pub(super) fn wrote(&self, mut line: LogLine) {
+        line.number = self.written.fetch_add(1, Ordering::Relaxed);
         locked(&self.log).push(line.clone());
         // Nobody has to listen.
         let _ = self.log_lines.send(line);

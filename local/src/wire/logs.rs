@@ -1,14 +1,18 @@
-//! CloudWatch Logs over the wire: what tasks wrote, where the `awslogs` options of their task definitions put it. A log
-//! group is there while a task definition names it, a stream while its task can be described. Nothing is written by way
-//! of the API.
+//! CloudWatch Logs over the wire: what tasks wrote, where the `awslogs` options of their task definitions put it, and what
+//! functions wrote. A log group of tasks is there while a task definition names it, a stream while its task can be
+//! described; of a function, its last lines are. Nothing is written by way of the API.
+
+mod pattern;
+mod streams;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Wire;
 use super::paging::{self, Order};
-use crate::tasks::LogLine;
-use crate::world::{Refusal, World};
+use crate::world::Refusal;
+use pattern::Pattern;
+use streams::{Line, Stream, of_group};
 
 const MOST_EVENTS: i64 = 10_000;
 const MOST_STREAMS: i64 = 50;
@@ -26,58 +30,6 @@ pub(super) fn call(wire: &Wire, operation: &str, body: &Value) -> Result<Value, 
             ),
         )),
     }
-}
-
-/// The stream of one container of one task, with its lines, oldest first.
-struct Stream {
-    name: String,
-    created_at: i64,
-    lines: Vec<LogLine>,
-}
-
-/// Every stream of a group.
-fn streams(wire: &Wire, group: Option<&str>) -> Result<Vec<Stream>, Refusal> {
-    let group = group
-        .filter(|group| !group.is_empty())
-        .ok_or_else(|| invalid("Exactly one of log group name and log group identifier must be given."))?;
-    // An identifier may be an ARN: arn:aws:logs:<region>:<account>:log-group:<name>
-    let group = group.split_once(":log-group:").map_or(group, |(_, name)| name.trim_end_matches(":*"));
-    let tasks = wire.hub.with(|world| tasks_of(world, group));
-    let tasks = tasks.ok_or_else(|| missing("log group"))?;
-    let stream = |(task_id, container, prefix, created_at): (String, String, String, i64)| Stream {
-        name: format!("{prefix}/{container}/{task_id}"),
-        created_at,
-        lines: wire.task_logs.of(&task_id).into_iter().filter(|line| line.container == container).collect(),
-    };
-    // The driver makes a stream when it has something to put in.
-    Ok(tasks.into_iter().map(stream).filter(|stream| !stream.lines.is_empty()).collect())
-}
-
-/// Task id, container, prefix and start of every container whose log goes there; `None` where nobody names the group.
-fn tasks_of(world: &World, group: &str) -> Option<Vec<(String, String, String, i64)>> {
-    let option = |container: &serde_json::Map<String, Value>, name: &str| {
-        let log = container.get("logConfiguration")?;
-        let is_awslogs = log.get("logDriver").and_then(Value::as_str) == Some("awslogs");
-        let value = log.get("options")?.get(name)?.as_str().filter(|_| is_awslogs)?;
-        Some(value.to_owned())
-    };
-    let goes_there = |container: &serde_json::Map<String, Value>| {
-        option(container, "awslogs-group").as_deref() == Some(group)
-    };
-    let mut definitions = world.ecs.task_definitions.iter();
-    if !definitions.any(|definition| definition.containers().any(goes_there)) {
-        return None;
-    }
-    let mut found = Vec::new();
-    for task in &world.ecs.tasks {
-        let Ok(definition) = world.find_task_definition(&task.task_definition_arn) else { continue };
-        for container in definition.containers().filter(|container| goes_there(container)) {
-            let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let prefix = option(container, "awslogs-stream-prefix").unwrap_or_default();
-            found.push((task.id.clone(), name, prefix, task.created_at.as_millisecond()));
-        }
-    }
-    Some(found)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -100,9 +52,9 @@ fn get(wire: &Wire, request: &Get) -> Result<Value, Refusal> {
     let name = name.ok_or_else(|| invalid("1 validation error detected: Value null at 'logStreamName' failed to satisfy constraint: Member must not be null"))?;
     let group = one_of(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
     let limit = limit(request.limit, MOST_EVENTS)?;
-    let streams = streams(wire, group)?;
+    let streams = of_group(wire, group)?;
     let stream = streams.iter().find(|stream| stream.name == name).ok_or_else(|| missing("log stream"))?;
-    let lines: Vec<&LogLine> =
+    let lines: Vec<&Line> =
         stream.lines.iter().filter(|line| is_within(line, request.start_time, request.end_time)).collect();
     let token = request.next_token.as_deref().map(token).transpose()?;
     let page = match token {
@@ -155,16 +107,17 @@ fn token(text: &str) -> Result<(Direction, u64), Refusal> {
     }
 }
 
-fn first<'a>(lines: impl Iterator<Item = &'a LogLine>, limit: usize) -> Vec<&'a LogLine> {
+fn first<'a>(lines: impl Iterator<Item = &'a Line>, limit: usize) -> Vec<&'a Line> {
     lines.take(limit).collect()
 }
 
-fn last<'a>(lines: impl Iterator<Item = &'a LogLine>, limit: usize) -> Vec<&'a LogLine> {
+fn last<'a>(lines: impl Iterator<Item = &'a Line>, limit: usize) -> Vec<&'a Line> {
     let mut lines: Vec<_> = lines.collect();
     lines.split_off(lines.len().saturating_sub(limit))
 }
 
-fn is_within(line: &LogLine, start: Option<i64>, end: Option<i64>) -> bool {
+/// The end is the first moment that is not asked for.
+fn is_within(line: &Line, start: Option<i64>, end: Option<i64>) -> bool {
     let at = line.at.as_millisecond();
     start.is_none_or(|start| at >= start) && end.is_none_or(|end| at < end)
 }
@@ -193,9 +146,9 @@ fn describe_streams(wire: &Wire, request: &DescribeStreams) -> Result<Value, Ref
     let group = one_of(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
     let size = limit(request.limit, MOST_STREAMS)?;
     let prefix = request.log_stream_name_prefix.as_deref().unwrap_or_default();
-    let streams = streams(wire, group)?.into_iter().filter(|stream| stream.name.starts_with(prefix));
+    let streams = of_group(wire, group)?.into_iter().filter(|stream| stream.name.starts_with(prefix));
     let items = streams.map(|stream| {
-        let at = |line: Option<&LogLine>| line.map_or(stream.created_at, |line| line.at.as_millisecond());
+        let at = |line: Option<&Line>| line.map_or(stream.created_at, |line| line.at.as_millisecond());
         let (oldest, newest) = (at(stream.lines.first()), at(stream.lines.last()));
         let key = if by_time { format!("{newest:020}/{}", stream.name) } else { stream.name.clone() };
         let shown = json!({
@@ -236,7 +189,7 @@ fn filter(wire: &Wire, request: &Filter) -> Result<Value, Refusal> {
     if !request.log_stream_names.is_empty() && request.log_stream_name_prefix.is_some() {
         return Err(invalid("logStreamNamePrefix and logStreamNames are mutually exclusive."));
     }
-    let pattern = Terms::parse(request.filter_pattern.as_deref().unwrap_or_default())?;
+    let pattern = Pattern::parse(request.filter_pattern.as_deref().unwrap_or_default())?;
     let group = one_of(request.log_group_name.as_deref(), request.log_group_identifier.as_deref())?;
     let size = limit(request.limit, MOST_EVENTS)?;
     let prefix = request.log_stream_name_prefix.as_deref().unwrap_or_default();
@@ -245,10 +198,12 @@ fn filter(wire: &Wire, request: &Filter) -> Result<Value, Refusal> {
             && (request.log_stream_names.is_empty() || request.log_stream_names.contains(&stream.name))
     };
     let mut items = Vec::new();
-    for stream in streams(wire, group)?.iter().filter(|stream| is_wanted(stream)) {
+    for stream in of_group(wire, group)?.iter().filter(|stream| is_wanted(stream)) {
         let lines = stream.lines.iter();
-        for line in lines.filter(|it| is_within(it, request.start_time, request.end_time)) {
-            if !pattern.fit(&line.text) {
+        // Here the end is asked for as well.
+        let end = request.end_time.map(|end| end.saturating_add(1));
+        for line in lines.filter(|it| is_within(it, request.start_time, end)) {
+            if !pattern.fits(&line.text) {
                 continue;
             }
             let at = line.at.as_millisecond();
@@ -270,48 +225,6 @@ fn filter(wire: &Wire, request: &Filter) -> Result<Value, Refusal> {
         answer["nextToken"] = next.into();
     }
     Ok(answer)
-}
-
-/// Words that a line has to have, must not have (`-word`), or of which it needs one (`?word`). `"…"` is one word.
-#[derive(Debug, Default)]
-struct Terms {
-    all: Vec<String>,
-    none: Vec<String>,
-    any: Vec<String>,
-}
-
-impl Terms {
-    fn parse(pattern: &str) -> Result<Terms, Refusal> {
-        if pattern.trim_start().starts_with(['{', '[', '%']) {
-            return Err(invalid(
-                "Invalid filter pattern: only words are known here, no fields and no expressions.",
-            ));
-        }
-        let mut terms = Terms::default();
-        let mut rest = pattern.trim_start();
-        while !rest.is_empty() {
-            let list = match rest.chars().next() {
-                Some('-') => &mut terms.none,
-                Some('?') => &mut terms.any,
-                _ => &mut terms.all,
-            };
-            rest = rest.strip_prefix(['-', '?']).unwrap_or(rest);
-            let (term, behind) = match rest.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"').ok_or_else(|| invalid("Invalid filter pattern."))?,
-                None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
-            };
-            list.push(term.to_owned());
-            rest = behind.trim_start();
-        }
-        Ok(terms)
-    }
-
-    fn fit(&self, line: &str) -> bool {
-        let has = |term: &String| line.contains(term.as_str());
-        self.all.iter().all(has)
-            && !self.none.iter().any(has)
-            && (self.any.is_empty() || self.any.iter().any(has))
-    }
 }
 
 fn limit(given: Option<i64>, most: i64) -> Result<usize, Refusal> {

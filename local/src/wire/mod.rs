@@ -45,6 +45,7 @@ use serde_json::Value;
 
 use crate::balancer::Addresses;
 use crate::hub::Hub;
+use crate::lambda::Lambda;
 use crate::registry::BlobStore;
 use crate::tasks::TaskLogs;
 use crate::world::Refusal;
@@ -72,6 +73,8 @@ pub struct Wire {
     pub addresses: Addresses,
     /// What tasks wrote.
     pub task_logs: TaskLogs,
+    /// Where functions run.
+    pub lambda: Option<Lambda>,
     /// Every authenticated call, in order, where somebody wants to know.
     pub calls: Option<Arc<Mutex<Vec<RecordedCall>>>>,
     /// The calls that shall go wrong. Tests push into it while the server runs.
@@ -94,6 +97,7 @@ impl Wire {
             blobs,
             addresses: Addresses::default(),
             task_logs: TaskLogs::default(),
+            lambda: None,
             calls: None,
             faults: Arc::default(),
         }

@@ -15,6 +15,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::schedule::{NotASchedule, Schedule};
+use super::temporary::Which;
 use crate::forecast::Style;
 use crate::model::Tags;
 
@@ -166,6 +167,30 @@ impl FromStr for Bounds {
     }
 }
 
+impl Bounds {
+    /// These with another least or most, or with both at once.
+    pub fn with(self, which: Which, count: u32) -> Result<Bounds, PolicyError> {
+        let Bounds { min, max } = self;
+        let changed = match which {
+            Which::Desired => Bounds { min: Some(count), max: count },
+            Which::Min => Bounds { min: Some(count), max },
+            Which::Max => Bounds { min, max: count },
+        };
+        changed.to_string().parse()
+    }
+}
+
+/// As the tag has it.
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Bounds { min: Some(min), max } if min == max => write!(f, "{max}"),
+            Bounds { min: Some(min), max } => write!(f, "{min}-{max}"),
+            Bounds { min: None, max } => write!(f, "-{max}"),
+        }
+    }
+}
+
 /// Digits only.
 pub(super) fn count(text: &str) -> Option<u32> {
     let is_count = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -220,6 +245,29 @@ mod tests {
         let words: Vec<String> = found.targets.iter().map(Target::to_string).collect();
         assert_eq!(words, ["requests/600", "cpu/72.5", "memory/70"]);
         assert_eq!((found.style, found.schedules.len()), (Style::Lean, 2));
+    }
+
+    #[test]
+    fn bounds_can_be_changed_as_long_as_they_stay_bounds() {
+        let with = |value: &str, which, count| {
+            let bounds: Bounds = value.parse().unwrap();
+            bounds.with(which, count).map(|it| it.to_string()).map_err(|error| error.to_string())
+        };
+        for (value, which, count, expected) in [
+            ("2-10", Which::Min, 4, "4-10"),
+            ("2-10", Which::Min, 10, "10"),
+            ("2-10", Which::Max, 20, "2-20"),
+            ("2-10", Which::Desired, 3, "3"),
+            ("-10", Which::Max, 4, "-4"),
+            ("-10", Which::Min, 2, "2-10"),
+            ("3", Which::Max, 6, "3-6"),
+        ] {
+            assert_eq!(with(value, which, count).as_deref(), Ok(expected), "{value} {which} {count}");
+        }
+        assert!(with("2-10", Which::Min, 11).unwrap_err().contains("'11-10': the minimum is above"));
+        assert!(with("2-10", Which::Max, 0).is_err());
+        assert!(with("2-10", Which::Desired, 0).unwrap_err().contains("the least is 1"));
+        assert!(with("2-10", Which::Max, 5001).unwrap_err().contains("5000 tasks at most"));
     }
 
     #[test]

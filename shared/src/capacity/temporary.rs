@@ -62,18 +62,20 @@ pub struct Wanted {
 pub enum NotAnOverride {
     #[error("a count is 1 to {MOST_TASKS}")]
     Count,
-    #[error("say for how long, or until when: an override ends by itself")]
+    #[error("say for how long, until when, or that it is permanent")]
     Endless,
     #[error(transparent)]
     Words(#[from] NotAHold),
 }
 
+pub fn check_count(count: u32) -> Result<(), NotAnOverride> {
+    if (1..=MOST_TASKS).contains(&count) { Ok(()) } else { Err(NotAnOverride::Count) }
+}
+
 impl Wanted {
     /// As far as it can be told before anything is asked.
     pub fn check(&self) -> Result<(), NotAnOverride> {
-        if !(1..=MOST_TASKS).contains(&self.count) {
-            return Err(NotAnOverride::Count);
-        }
+        check_count(self.count)?;
         if self.length == Length::UntilLifted { Err(NotAnOverride::Endless) } else { Ok(()) }
     }
 

@@ -27,8 +27,8 @@ mod withhold;
 use std::cell::RefCell;
 
 pub use ask::{
-    Undone, continue_deployment, deploy, end_overrides, hold, hold_cluster, override_count, release_digest,
-    resume, rollback, unhold, unhold_cluster,
+    Rebound, Undone, continue_deployment, deploy, end_overrides, hold, hold_cluster, override_count,
+    release_digest, resume, rollback, set_bounds, unhold, unhold_cluster,
 };
 pub use scale::{days_of_load, scale};
 use thiserror::Error;

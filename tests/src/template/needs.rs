@@ -167,6 +167,11 @@ fn of_others(row: &Row<'_>) -> Option<Vec<Need>> {
             let (group, stream) = (row.text("logGroupName"), row.text("logStreamName"));
             vec![row.need(arn("logs", &format!("log-group:{group}:log-stream:{stream}")), &row.here)]
         }
+        "logs:FilterLogEvents" => {
+            // On a laptop no stack's name is in that of a function.
+            let group = row.text("logGroupName").replace("/aws/lambda/", "/aws/lambda/pushboat-");
+            vec![row.need(arn("logs", &format!("log-group:{group}:log-stream:")), &row.here)]
+        }
         "events:PutEvents" => {
             let source = |entry: &Value| entry["Source"].as_str().unwrap_or_default().to_owned();
             let bus = |entry| {

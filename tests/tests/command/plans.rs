@@ -103,6 +103,7 @@ async fn a_dry_run_changes_nothing_and_nor_does_whoever_finds_something_else_the
         &["hold", "--cluster", "pushboat", "--reason", "another"],
         &["scale", "--end"],
         &["scale", "--desired", "4", "--for", "1h", "--from", &count],
+        &["scale", "--max", "20", "--permanent"],
     ] {
         let said = person.told(0, &[words, &["--dry-run"]].concat()).await;
         assert!(said.out.ends_with("a plan: nothing of it has been done\n"), "{words:?}: {}", said.out);

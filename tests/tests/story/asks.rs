@@ -24,6 +24,7 @@ fn examples() -> BTreeMap<String, (String, String, String)> {
         let name = format!("{method} {}", path.rsplit('/').next().unwrap());
         let about_cluster = path.starts_with("/clusters/");
         let name = if about_cluster { format!("{name} of the cluster") } else { name };
+        let name = if body.contains("permanent") { format!("{name} for good") } else { name };
         (name, (method.to_owned(), path.to_owned(), body.to_owned()))
     };
     calls.map(read).collect()
@@ -209,10 +210,17 @@ async fn calls_are_all_written_down(person: &Person<'_>) {
     assert_eq!((status, &answer["decisions"][1]["desired_count"]), (202, &json!(4)), "{answer}");
     let said = &person.sees().await["capacity"]["overrides"][0];
     assert!(said.as_str().is_some_and(|it| it.starts_with("at least 4 by arn:aws:")), "{said}");
+    let (status, shown) = person.sends("GET", "/services/pushboat/game-2048/history?kind=count", "").await;
+    let entries = shown["entries"].as_array().unwrap();
+    assert_eq!((status, entries.len(), &shown["notes"]), (200, 2, &json!([])), "{shown}");
+    assert_eq!((&entries[0]["decision"], &entries[0]["to"]), (&json!("scaled"), &json!(4)), "{shown}");
+    assert!(entries[0]["cause"].as_str().unwrap().starts_with("request of arn:aws:"), "{shown}");
+    assert!(entries[1]["reason"].as_str().unwrap().starts_with("at least 4 by arn:aws:"), "{shown}");
     let mut methods = Vec::new();
     for (name, (method, path, body)) in examples() {
         let (status, answer) = match name.as_str() {
             "DELETE scale"
+            | "POST scale for good"
             | "POST resume"
             | "POST hold of the cluster"
             | "DELETE hold of the cluster"
@@ -228,6 +236,7 @@ async fn calls_are_all_written_down(person: &Person<'_>) {
     let is_of_a_service = |key: &String| key.contains("{cluster}");
     let mut all: Vec<_> = pushboat_api::route_keys().filter(is_of_a_service).collect();
     methods.sort();
+    methods.dedup();
     all.sort();
     assert_eq!(methods, all, "README.md has an example of every call");
 }

@@ -143,6 +143,11 @@ impl Maker {
             Handler::History => About {
                 query: vec![
                     query(
+                        "kind",
+                        "Only releases, or only what was decided of the count",
+                        json!({ "type": "string", "enum": ["release", "count"] }),
+                    ),
+                    query(
                         "before",
                         "`next` of the page before",
                         json!({ "type": "string", "format": "date-time" }),
@@ -153,7 +158,9 @@ impl Maker {
                         json!({ "type": "integer", "minimum": 1, "maximum": 20, "default": 10 }),
                     ),
                 ],
-                ..self.reads::<History>("What the service has run, newest first")
+                ..self.reads::<History>(
+                    "What the service has run and how many tasks it was told to have, newest first",
+                )
             },
             Handler::Plan => About {
                 query: vec![
@@ -195,7 +202,7 @@ impl Maker {
             Call::Unhold | Call::UnholdCluster => {
                 self.changes::<NothingBody>("Lifts the hold; what is due is released")
             }
-            Call::Scale => self.changes::<ScaleBody>("So many tasks, for a time"),
+            Call::Scale => self.changes::<ScaleBody>("So many tasks for a time, or other bounds for good"),
             Call::Unscale => self.changes::<NothingBody>("The load decides again"),
         }
     }

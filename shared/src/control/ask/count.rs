@@ -1,14 +1,25 @@
-//! A person's word on how many tasks there are, for a time: written down as a tag, and done at once as far as no load
-//! has to be known for it. What the load asks for within that word is the next sweep's.
+//! A person's word on how many tasks there are, for a time or for good: written down as a tag, and done at once as far
+//! as no load has to be known for it. What the load asks for within that word is the next sweep's.
 
 use super::{Done, Said, Undone, What, asked, request};
-use crate::capacity::temporary::{KEYS, Wanted};
+use crate::capacity::policy::CAPACITY;
+use crate::capacity::temporary::{KEYS, Wanted, Which};
 use crate::capacity::{self, Policy, Situation};
 use crate::cloud::Cloud;
 use crate::control::{Scope, Watch};
 use crate::decision::{Action, Decision};
 use crate::model::{Service, ServiceName, Tags};
+use crate::others;
 use crate::release;
+
+/// Other bounds, until somebody sets others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebound {
+    pub which: Which,
+    pub count: u32,
+    pub by: String,
+    pub reason: String,
+}
 
 /// Sets a count, a least or a most until a moment. It ends by itself.
 pub async fn override_count<C: Cloud>(
@@ -23,6 +34,27 @@ pub async fn override_count<C: Cloud>(
         let done = watch.put_override(&mut found, wanted).await;
         watch.tell(service, done)?;
         watch.follow_overrides(&found, &policy).await
+    })
+    .await
+}
+
+/// Changes the owner's bounds, where no template declares them: its next update would bring the old ones back.
+pub async fn set_bounds<C: Cloud>(
+    cloud: &C,
+    scope: &Scope,
+    service: &ServiceName,
+    wanted: &Rebound,
+    log: &mut impl FnMut(Decision),
+) -> Done {
+    asked(cloud, scope, &request(service, &wanted.by), log, async |watch| {
+        let (mut found, policy) = watch.asked_about_count(service).await?;
+        let done = watch.put_bounds(&mut found, &policy, wanted).await;
+        let is_changed = done.as_ref().is_ok_and(|what| what.action == Action::Overridden);
+        watch.tell(service, done)?;
+        match Policy::of(&found.tags) {
+            Ok(Some(policy)) if is_changed => watch.follow_overrides(&found, &policy).await,
+            _ => Ok(()),
+        }
     })
     .await
 }
@@ -70,6 +102,31 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         self.cloud.tag(&service.arn, &Tags::from([(key.clone(), value.clone())])).await?;
         service.tags.insert(key, value);
         Ok(What::new(Action::Overridden, format!("{} {word}", wanted.which)))
+    }
+
+    async fn put_bounds(&self, service: &mut Service, policy: &Policy, wanted: &Rebound) -> Said {
+        let refused = |why: String| Undone::Refused(why);
+        let (former, Rebound { which, count, by, reason }) = (policy.bounds, wanted);
+        let bounds = former.with(*which, *count).map_err(|error| refused(error.to_string()))?;
+        if bounds == former {
+            return Ok(What::new(Action::Kept, format!("the bounds are {former} already")));
+        }
+        if let Some(stack) = others::declared_by(&service.tags) {
+            return Err(refused(format!(
+                "the tag {CAPACITY} is the template's to change (stack {stack}): its next update would bring {former} back"
+            )));
+        }
+        let tag = (CAPACITY.to_owned(), bounds.to_string());
+        let mut changed = service.tags.clone();
+        changed.extend([tag.clone()]);
+        // A schedule may want more than the new most.
+        Policy::of(&changed).map_err(|error| refused(error.to_string()))?;
+        self.cloud.tag(&service.arn, &Tags::from([tag])).await?;
+        service.tags = changed;
+        Ok(What::new(
+            Action::Overridden,
+            format!("the bounds are {bounds} and were {former}, says {by}: {reason}"),
+        ))
     }
 
     async fn remove_overrides(&self, service: &Service, by: &str) -> Said {

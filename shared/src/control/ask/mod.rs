@@ -11,7 +11,7 @@ mod pause;
 mod rejection;
 mod rollback;
 
-pub use count::{end_overrides, override_count};
+pub use count::{Rebound, end_overrides, override_count, set_bounds};
 pub use deploy::deploy;
 pub use divergence::resume;
 pub use hold::{hold, hold_cluster, unhold, unhold_cluster};

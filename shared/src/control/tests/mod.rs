@@ -2,6 +2,7 @@
 
 mod alarms;
 mod choosing;
+mod counts;
 mod crowd;
 mod deploying;
 mod diagnosing;

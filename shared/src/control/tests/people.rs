@@ -1,14 +1,10 @@
 //! What a person does in between, and what he asks for.
 
-use jiff::SignedDuration;
-
 use super::*;
-use crate::capacity::temporary::{self, Which};
 use crate::hold::{HOLD, Length, Wanted};
 use crate::model::{Pause, Progress};
 use crate::others::RESUME;
 use crate::overlap::OVERLAP as OVERLAP_TAG;
-use crate::overview::Bounds;
 use crate::rollback::To;
 use crate::task_definition::{BASE, TEMPLATE};
 
@@ -615,51 +611,4 @@ async fn after_a_native_roll_back_the_newest_revision_is_a_good_one_again() {
     assert_eq!(actions(&sweep(&cloud).await), [Action::Kept, Action::Restored]);
     rests(&cloud).await;
     assert_eq!(cloud.newest("web").with_images(&[]), cloud.own().with_images(&[]));
-}
-
-#[tokio::test]
-async fn a_count_for_a_time_is_written_down_and_set_at_once() {
-    let cloud = Fake::rolling('a');
-    let ask = async |which, count| {
-        let length = Length::For(SignedDuration::from_hours(2));
-        let (by, reason) = (BY.to_owned(), "big sale".to_owned());
-        let wanted = temporary::Wanted { which, count, length, by, reason };
-        let mut decisions = Vec::new();
-        let log = &mut |decision| decisions.push(decision);
-        let result = override_count(&cloud, &scope(), &web(), &wanted, log).await;
-        (decisions, result)
-    };
-    let refused = ask(Which::Min, 6).await.1.unwrap_err().to_string();
-    assert!(refused.contains("has not been handed over"), "{refused}");
-    set(&cloud, "pushboat:capacity", "2-10");
-    set(&cloud, "pushboat:load", "requests/600");
-    let before = cloud.services.borrow()[0].desired_count;
-
-    let (decisions, result) = ask(Which::Min, before + 3).await;
-    result.unwrap();
-    assert_eq!(actions(&decisions), [Action::Overridden, Action::Scaled], "{decisions:#?}");
-    assert_eq!(cloud.services.borrow()[0].desired_count, before + 3);
-    assert!(decisions[0].reason.ends_with("by ann until 2026-11-21T10:00:00Z: big sale"), "{decisions:?}");
-    assert_eq!(
-        actions(&ask(Which::Min, before + 3).await.0),
-        [Action::Overridden],
-        "asking twice is asking once"
-    );
-    let (decisions, _) = ask(Which::Desired, 50).await;
-    assert_eq!(decisions[1].desired_count, Some(10), "no more than the owner allows");
-    assert!(ask(Which::Max, 0).await.1.unwrap_err().to_string().contains("a count is 1 to"));
-    let tags =
-        cloud.services.borrow()[0].tags.keys().filter(|it| temporary::KEYS.contains(&it.as_str())).count();
-    assert_eq!(tags, 2);
-
-    let mut decisions = Vec::new();
-    let log = &mut |decision| decisions.push(decision);
-    end_overrides(&cloud, &scope(), &web(), BY, log).await.unwrap();
-    assert_eq!(actions(&decisions), [Action::Overridden]);
-    assert!(cloud.services.borrow()[0].tags.keys().all(|it| !temporary::KEYS.contains(&it.as_str())));
-
-    let bounds = Bounds { min: 1, max: 3 };
-    cloud.scalable.borrow_mut().push((web(), bounds));
-    let refused = ask(Which::Min, 6).await.1.unwrap_err().to_string();
-    assert!(refused.contains("Application Auto Scaling decides"), "{refused}");
 }
