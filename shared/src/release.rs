@@ -18,7 +18,7 @@ use crate::rule::{Choice, How};
 use crate::task_definition::{EditError, TaskDefinition, family_and_number};
 
 pub use keep::{Keep, Standing};
-pub use precedent::{Precedent, blamed_in_place, judge, left, precedent};
+pub use precedent::{Precedent, asked_and_failed, blamed_in_place, judge, left, precedent};
 
 /// An invocation that overlaps with the one that wrote a rejection may have read the service before it. It lasts a
 /// minute at most, and what is written is visible to everybody soon after.

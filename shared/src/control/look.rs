@@ -38,6 +38,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let service = &self.told(service, &mut history).await?;
         let revisions = self.revisions(service).await?;
         let template = self.template(service, tracks, &revisions, &mut history).await?;
+        self.reject_asked(service, tracks, &revisions, &mut history).await?;
         let mut candidates = Vec::new();
         for track in tracks {
             let definition = judged_by(track, &revisions.own, &template);

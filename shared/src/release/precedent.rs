@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::{Candidate, Keep, Noted, Rejection, Standing, Verdict, standing};
 use crate::model::{Digest, Outcome, Rollout, Service};
 use crate::others;
-use crate::task_definition::TaskDefinition;
+use crate::policy::{self, Track};
+use crate::task_definition::{TaskDefinition, released_as};
 
 /// What became of a candidate's digest in this service before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +103,32 @@ pub fn blamed_in_place(rejection: Rejection, history: &[Rollout]) -> Verdict {
         }
         _ => Verdict::Reject(rejection),
     }
+}
+
+/// The image that somebody asked for by name, if ECS has gone back from it. Where nobody follows it, no candidate would
+/// ever ask what became of it. `asked` is the revision of his word.
+pub fn asked_and_failed(
+    service: &Service,
+    tracks: &[Track],
+    asked: &TaskDefinition,
+    history: &[Rollout],
+) -> Option<Rejection> {
+    let at = history.iter().position(|rollout| rollout.task_definition_arn == asked.arn)?;
+    let failed = history.get(at).filter(|rollout| rollout.outcome == Outcome::RolledBack)?;
+    tracks.iter().find_map(|track| {
+        let (container, image) = asked.container(track.container.as_deref(), &track.repository).ok()?;
+        let digest = failed.ran(container)?;
+        let is_blamed =
+            brought(history, at, container, &digest) && policy::rejection(&service.tags, &digest).is_none();
+        let tagged = asked.tags.get(&released_as(container)).cloned().unwrap_or_else(|| image.to_string());
+        is_blamed.then(|| Rejection {
+            container: container.to_owned(),
+            digest,
+            tagged,
+            why: failed.reason.clone(),
+            failed_revision_arn: asked.arn.clone(),
+        })
+    })
 }
 
 /// Was the digest new to its container in this roll-out? One that only changed something else (the template's part)

@@ -1,7 +1,8 @@
 //! Deploying a named image: another than the rule means, until the next push or until somebody resumes.
 
 use super::{Done, Undone, What, asked, request};
-use crate::cloud::{Cloud, Reference};
+use crate::base::Revisions;
+use crate::cloud::{Answer, Cloud, Reference};
 use crate::control::look::History;
 use crate::control::{Looked, Scope, Watch, image};
 use crate::decision::{Action, Decision};
@@ -11,6 +12,7 @@ use crate::native;
 use crate::policy::Track;
 use crate::preflight;
 use crate::release::{self, Cause, Keep, Verdict};
+use crate::task_definition::{ASKED, NOTED, TaskDefinition};
 
 /// What a person wants to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +105,27 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             Looked::Waits => Err(refused("other releases go first; ask again in a minute")),
             Looked::Done | Looked::Outrun => Err(refused("it was not released; the decision log says why")),
         }
+    }
+}
+
+impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
+    /// What somebody asked for and ECS has gone back from does not return by itself either, and he learns why.
+    pub(in crate::control) async fn reject_asked(
+        &mut self,
+        service: &Service,
+        tracks: &[Track],
+        revisions: &Revisions,
+        history: &mut History,
+    ) -> Answer<()> {
+        let is_open = |it: &&TaskDefinition| it.tags.contains_key(ASKED) && !it.tags.contains_key(NOTED);
+        for asked in revisions.newer.iter().filter(is_open) {
+            let history = history.read(self.cloud, service).await?;
+            let failed = release::asked_and_failed(service, &self.allowed(tracks), asked, history);
+            if let Some(rejection) = failed {
+                self.reject_digest(service, &rejection).await?;
+            }
+        }
+        Ok(())
     }
 }
 

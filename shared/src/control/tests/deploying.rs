@@ -116,6 +116,45 @@ async fn what_fails_is_gone_back_from_by_ecs_and_the_newest_is_good_again() {
 }
 
 #[tokio::test]
+async fn what_fails_is_rejected_with_its_reason_though_nobody_follows_it() {
+    let cloud = two_releases().await;
+    cloud.push("hotfix", &digest('d'));
+    ask(&cloud, tag("hotfix")).await.1.unwrap();
+    let failed = cloud.own();
+    cloud.ends(false);
+    let decisions = follow_all(&cloud, &Hint::Service(web())).await.0;
+    assert_eq!(actions(&decisions), [Action::Rejected, Action::Kept], "{decisions:#?}");
+    let rejected = &decisions[0];
+    assert!(rejected.reason.starts_with("game:hotfix "), "{rejected:?}");
+    assert_eq!(rejected.digest.as_deref(), Some(digest('d').as_str()));
+    assert_eq!(rejected.revision.as_deref(), Some(failed.name()));
+    assert!(rejected.diagnosis.is_some(), "{rejected:?}");
+    assert!(cloud.tag_of_service(&policy::rejection_key(&digest('d'))).is_some());
+    let again = ask(&cloud, tag("hotfix")).await.1.unwrap_err().to_string();
+    assert!(again.contains("was rejected"), "{again}");
+    rests(&cloud).await;
+
+    // Let return, it is not rejected for the same roll-out once more.
+    cloud.pass(600);
+    release_digest(&cloud, &scope(), &web(), &digest('d'), "ann", &mut |_| ()).await.unwrap();
+    rests(&cloud).await;
+    assert_eq!(cloud.tag_of_service(&policy::rejection_key(&digest('d'))), None);
+}
+
+#[tokio::test]
+async fn what_failed_and_is_followed_since_is_rejected_once() {
+    let cloud = two_releases().await;
+    cloud.push("hotfix", &digest('d'));
+    ask(&cloud, tag("hotfix")).await.1.unwrap();
+    cloud.ends(false);
+    cloud.pass(60);
+    cloud.push("main", &digest('d'));
+    assert_eq!(actions(&sweep(&cloud).await), [Action::Rejected, Action::Kept, Action::Restored]);
+    rests(&cloud).await;
+    assert_eq!(runs(&cloud), pinned('b'));
+}
+
+#[tokio::test]
 async fn what_the_template_changed_goes_along_and_is_not_hidden() {
     let cloud = two_releases().await;
     cloud.push("hotfix", &digest('d'));
