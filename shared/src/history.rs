@@ -3,12 +3,14 @@
 //! read both.
 
 mod count;
+mod last;
 mod page;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 pub use count::Count;
+pub use last::{LastDecision, last_decisions};
 pub use page::{Counts, Page, page};
 
 use crate::model::{Digest, Outcome, Rollout, Tags};

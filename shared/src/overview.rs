@@ -3,13 +3,14 @@
 //! Of a task definition it shows images, never a document and never an environment. Where something could not be
 //! observed, the view says so in `trouble` and shows the rest.
 
+mod capacity;
+mod live;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::capacity::Policy;
-use crate::capacity::policy::CAPACITY;
-use crate::capacity::temporary::Overrides;
 use crate::cloud::{Answer, CloudError};
+use crate::history::LastDecision;
 use crate::hold::{self, Hold, Standing};
 use crate::model::{Digest, RolloutState, Service, ServiceStatus, Tags, TargetHealth};
 use crate::others::{self, How};
@@ -17,6 +18,11 @@ use crate::overlap::{self, NotAnOverlap, Overlap};
 use crate::policy::{self, Track};
 use crate::release;
 use crate::task_definition::{TaskDefinition, released_as, revision_name};
+use capacity::capacity;
+use live::{Shown, shown};
+
+pub use capacity::Capacity;
+pub use live::{Live, ZoneView, Zones};
 
 /// How few and how many tasks a scalable target allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +40,7 @@ pub struct Observed<'a> {
     pub cluster_tags: Result<&'a Tags, &'a str>,
     /// Of Application Auto Scaling: no scalable target, or the reason why it could not be asked.
     pub scalable_target: Result<Option<Bounds>, String>,
+    pub live: Live,
     /// AWS's time; a hold that has expired by then is none.
     pub now: Option<Timestamp>,
 }
@@ -51,6 +58,8 @@ pub struct ServiceView {
     pub desired_count: u32,
     pub running_count: u32,
     pub pending_count: u32,
+    /// Where its tasks are that are to run.
+    pub zones: Vec<ZoneView>,
     /// `null`: the service has no deployment.
     pub rollout: Option<RolloutView>,
     pub tracks: Vec<Track>,
@@ -69,6 +78,8 @@ pub struct ServiceView {
     /// `null`: the service has no target group, or `trouble` says why it is not known.
     pub targets: Option<TargetsView>,
     pub capacity: Capacity,
+    /// By the latest look at it that was, in the last minutes.
+    pub last_decisions: Vec<LastDecision>,
     /// What keeps Pushboat from this service, and what could not be observed.
     pub trouble: Vec<String>,
 }
@@ -88,9 +99,11 @@ pub struct ImageView {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RolloutView {
-    /// In ECS's words; `null` where ECS does not say, as for the native strategies.
+    /// In ECS's words; `null` where ECS does not say.
     pub state: Option<&'static str>,
     pub reason: String,
+    /// Of the native strategies: the stage that it is in, and the hook that waits for somebody.
+    pub stage: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -140,21 +153,6 @@ pub struct TargetsView {
     pub registered: u32,
 }
 
-/// Who decides the desired count.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Capacity {
-    pub decided_by: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max: Option<u32>,
-    pub reason: String,
-    /// What a person has said for a time, as far as it has not ended.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub overrides: Vec<String>,
-}
-
 /// Has this service been handed to Pushboat? Also where nobody can read what its owner wants.
 pub fn is_handed_over(service: &Service) -> bool {
     !matches!(policy::tracks(&service.tags), Ok(tracks) if tracks.is_empty())
@@ -190,6 +188,7 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
             None
         }
     };
+    let Shown { zones, stage, last_decisions } = shown(observed.live, &mut trouble);
     ServiceView {
         cluster: service.name.cluster.clone(),
         service: service.name.service.clone(),
@@ -203,7 +202,8 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         desired_count: service.desired_count,
         running_count: service.running_count,
         pending_count: service.pending_count,
-        rollout: rollout(service),
+        zones,
+        rollout: rollout(service, stage),
         tracks,
         rejected: rejected(service),
         passed_over: passed_over(service),
@@ -213,6 +213,7 @@ pub fn view(service: &Service, observed: Observed<'_>) -> ServiceView {
         overlap,
         targets,
         capacity: capacity(service, observed.scalable_target, observed.now),
+        last_decisions,
         trouble,
     }
 }
@@ -262,7 +263,7 @@ fn images(definition: &TaskDefinition, tracks: &[Track], trouble: &mut Vec<Strin
     images
 }
 
-fn rollout(service: &Service) -> Option<RolloutView> {
+fn rollout(service: &Service, stage: Option<String>) -> Option<RolloutView> {
     let primary = service.primary.as_ref()?;
     let state = match primary.state {
         RolloutState::InProgress => Some("IN_PROGRESS"),
@@ -270,7 +271,7 @@ fn rollout(service: &Service) -> Option<RolloutView> {
         RolloutState::Failed => Some("FAILED"),
         RolloutState::Unknown => None,
     };
-    Some(RolloutView { state, reason: primary.reason.clone() })
+    Some(RolloutView { state, reason: primary.reason.clone(), stage })
 }
 
 fn rejected(service: &Service) -> Vec<RejectedView> {
@@ -296,53 +297,6 @@ fn at_and_why(value: &str) -> (Option<Timestamp>, String) {
         Some((at, why)) => (Some(at), why.to_owned()),
         None => (None, value.to_owned()),
     }
-}
-
-fn capacity(
-    service: &Service,
-    scalable_target: Result<Option<Bounds>, String>,
-    now: Option<Timestamp>,
-) -> Capacity {
-    let name = &service.name;
-    match scalable_target {
-        Ok(Some(Bounds { min, max })) => Capacity {
-            decided_by: "Application Auto Scaling",
-            min: Some(min),
-            max: Some(max),
-            reason: format!(
-                "{name} has a scalable target: Pushboat only releases images here, because two owners of one count \
-                 fight"
-            ),
-            overrides: Vec::new(),
-        },
-        Ok(None) => match Policy::of(&service.tags) {
-            Ok(Some(policy)) => Capacity {
-                decided_by: "Pushboat",
-                min: Some(policy.bounds.min.unwrap_or(service.subnets).min(policy.bounds.max)),
-                max: Some(policy.bounds.max),
-                reason: format!("{name} has the tag {CAPACITY}, and no scalable target"),
-                overrides: now.map_or_else(Vec::new, |now| Overrides::of(&service.tags, now).in_words()),
-            },
-            Ok(None) => nobody(format!(
-                "{name} has neither a scalable target nor the tag {CAPACITY}: its desired count stays what it was set \
-                 to"
-            )),
-            Err(error) => nobody(error.to_string()),
-        },
-        Err(why) => Capacity {
-            decided_by: "unknown",
-            min: None,
-            max: None,
-            reason: format!(
-                "Application Auto Scaling did not say whether {name} has a scalable target: {why}"
-            ),
-            overrides: Vec::new(),
-        },
-    }
-}
-
-fn nobody(reason: String) -> Capacity {
-    Capacity { decided_by: "nobody", min: None, max: None, reason, overrides: Vec::new() }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub(crate) struct Service {
     pub(crate) desired_count: u64,
     pub(crate) running_count: u64,
     pub(crate) pending_count: u64,
+    pub(crate) zones: Vec<Zone>,
     pub(crate) rollout: Option<Rollout>,
     pub(crate) tracks: Vec<Track>,
     pub(crate) rejected: Vec<Rejected>,
@@ -30,6 +31,7 @@ pub(crate) struct Service {
     pub(crate) overlap: Option<String>,
     pub(crate) targets: Option<Targets>,
     pub(crate) capacity: Option<Capacity>,
+    pub(crate) last_decisions: Vec<LastDecision>,
     pub(crate) trouble: Vec<String>,
     /// What Pushboat would do now. Only of one service that was asked for by its name.
     pub(crate) now: Option<Plan>,
@@ -52,6 +54,25 @@ pub(crate) struct Rollout {
     /// `None`: ECS does not say.
     pub(crate) state: Option<String>,
     pub(crate) reason: String,
+    /// Of the native strategies.
+    pub(crate) stage: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Zone {
+    pub(crate) zone: String,
+    pub(crate) running: u64,
+    pub(crate) pending: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct LastDecision {
+    pub(crate) at: String,
+    pub(crate) decision: String,
+    pub(crate) reason: String,
+    pub(crate) cause: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -84,6 +105,8 @@ pub(crate) struct Diverged {
     pub(crate) revision: String,
     pub(crate) registered_by: Option<String>,
     pub(crate) registered_at: Option<String>,
+    /// `None`: somebody went past Pushboat.
+    pub(crate) asked_by: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

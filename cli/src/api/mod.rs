@@ -22,7 +22,7 @@ mod trouble;
 
 pub(crate) use answers::{
     Call, Count, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Release, Service, Track,
-    short,
+    Zone, short,
 };
 pub(crate) use client::Client;
 pub(crate) use service::{Name, check, resolve};

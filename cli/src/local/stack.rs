@@ -25,8 +25,8 @@ pub const CONTAINER: &str = "app";
 pub const TRACKED_TAG: &str = "live";
 /// What the game writes is read there.
 pub const LOG_GROUP: &str = "/ecs/pushboat/game-2048";
-/// Where the functions that decide of counts write, by Lambda's own names; in the template the stack's name is in them.
-const LOG_GROUPS: &str = "/aws/lambda/scale,/aws/lambda/sweep,/aws/lambda/api";
+/// Where the functions that decide write, by Lambda's own names; in the template the stack's name is in them.
+const LOG_GROUPS: &str = "/aws/lambda/deploy,/aws/lambda/scale,/aws/lambda/sweep,/aws/lambda/api";
 /// What runs until the first push.
 pub const PLACEHOLDER_TAG: &str = "placeholder";
 

@@ -3,8 +3,8 @@
 use super::decisions::of_decision;
 use super::paint::{Colour, Look, of_state};
 use super::services::state;
-use super::text::hanging;
-use crate::api::{Hold, Name, Service, Track};
+use super::text::{hanging, seconds};
+use crate::api::{Hold, Name, Service, Track, Zone};
 
 const LABEL_WIDTH: usize = 17;
 
@@ -26,8 +26,10 @@ pub(crate) fn detail(service: &Service, look: Look) -> String {
     }
     let reason = service.rollout.as_ref().map(|it| it.reason.as_str()).unwrap_or_default();
     page.painted("roll-out", state(service), reason, of_state(state(service)));
+    page.row("stage", service.rollout.as_ref().and_then(|it| it.stage.as_deref()).unwrap_or_default());
     let Service { desired_count: desired, running_count: running, pending_count: pending, .. } = service;
     page.row("tasks", &format!("{desired} desired, {running} running, {pending} pending"));
+    page.row("zones", &service.zones.iter().map(zone).collect::<Vec<_>>().join("; "));
     if let Some(targets) = &service.targets {
         page.row("targets", &format!("{} of {} healthy", targets.healthy, targets.registered));
     }
@@ -45,15 +47,22 @@ pub(crate) fn detail(service: &Service, look: Look) -> String {
     held(&mut page, "held", &service.hold);
     held(&mut page, "cluster held", &service.cluster_hold);
     if let Some(it) = &service.diverged {
-        let by = it.registered_by.as_deref().unwrap_or("somebody");
-        let at = it.registered_at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
-        page.row("diverged", &format!("{} was registered by {by}{at}", it.revision));
+        let at = it.registered_at.as_deref().map(|at| format!(" at {}", seconds(at))).unwrap_or_default();
+        let how = match (&it.asked_by, &it.registered_by) {
+            (Some(by), _) => format!("was asked for by {by}"),
+            (None, by) => format!("was registered by {}", by.as_deref().unwrap_or("somebody")),
+        };
+        page.row("diverged", &format!("{} {how}{at}", it.revision));
     }
     if let Some(it) = &service.passed_over {
         page.row("passed over", &format!("{}{} ({})", at(&it.at), it.why, it.revision));
     }
     for it in &service.rejected {
         page.row("rejected", &format!("{}{} {}", at(&it.at), it.why, it.digest));
+    }
+    for it in &service.last_decisions {
+        let reason = format!("{} ({}, {})", it.reason, it.cause, seconds(&it.at));
+        page.painted("last", &it.decision, &reason, of_decision(&it.decision));
     }
     for trouble in &service.trouble {
         page.painted("trouble", trouble, "", Some(Colour::Bad));
@@ -64,6 +73,11 @@ pub(crate) fn detail(service: &Service, look: Look) -> String {
     let calls: Vec<&str> = service.now.iter().flat_map(|now| &now.calls).map(|it| it.call.as_str()).collect();
     page.row("would call", &calls.join(", "));
     page.lines.join("\n")
+}
+
+fn zone(zone: &Zone) -> String {
+    let pending = if zone.pending > 0 { format!(", {} pending", zone.pending) } else { String::new() };
+    format!("{} {} running{pending}", zone.zone, zone.running)
 }
 
 struct Page {

@@ -2,7 +2,7 @@
 
 use super::paint::{Colour, Look};
 use super::table::{Cell, Column, Keeps, render};
-use super::text::hanging;
+use super::text::{hanging, seconds};
 use crate::api::{Count, Entry, Release, short};
 
 const COLUMNS: [Column; 4] = [
@@ -30,11 +30,6 @@ pub(crate) fn history(entries: &[Entry], look: Look) -> String {
         false => format!("{line}\n{}", hanging("   ", &why, look.width)),
     };
     table.lines().zip(whys).map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// Whole seconds are enough for people.
-fn seconds(at: &str) -> String {
-    at.split_once('.').map_or_else(|| at.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 fn of_count(count: &Count) -> (Vec<Cell>, String) {

@@ -106,5 +106,8 @@ fn decisions_are_paragraphs_and_a_look_is_a_line() {
     ]}))
     .unwrap();
     is_as_written("decisions-80.txt", &decisions(&decided.decisions, page(80)));
-    assert_eq!(stands(&answer()[0]), "game-2048:7 IN_PROGRESS, running 5/4, pending 1, healthy 4/5");
+    assert_eq!(
+        stands(&answer()[0]),
+        "game-2048:7 IN_PROGRESS, running 5/4 (eu-central-1a 3, eu-central-1b 2), pending 1, healthy 4/5"
+    );
 }

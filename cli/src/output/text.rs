@@ -1,4 +1,4 @@
-//! Words broken into lines.
+//! Words broken into lines, and moments.
 
 use console::measure_text_width;
 
@@ -27,6 +27,11 @@ pub(super) fn hanging(first: &str, words: &str, width: usize) -> String {
     }
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     trimmed.join("\n")
+}
+
+/// Whole seconds are enough for people.
+pub(super) fn seconds(at: &str) -> String {
+    at.split_once('.').map_or_else(|| at.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! | `request` | the payload as a request, and who sent it |
 //! | `route` | the table of method and path, and the way of one request |
 //! | `services` | `GET /services`, and one of them in full |
+//! | `live` | what goes on in them at this moment |
 //! | `asks` | every call that changes something |
 //! | `bodies`, `body` | what a body says, and that it is JSON |
 //! | `history` | what a service has run |
@@ -21,6 +22,7 @@ mod asks;
 mod bodies;
 mod body;
 mod history;
+mod live;
 mod openapi;
 mod plan;
 mod problem;

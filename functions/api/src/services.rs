@@ -11,6 +11,7 @@ use pushboat::overview::{Bounds, Observed, ServiceView, is_handed_over, view};
 use pushboat_aws::Aws;
 
 use crate::answers::{self, Services};
+use crate::live::{self, Cluster};
 use crate::plan;
 use crate::problem::Problem;
 use crate::request::{no_parameters, parameters};
@@ -30,6 +31,11 @@ pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<
     services.sort_by(|one, other| one.name.cmp(&other.name));
     let names: Vec<ServiceName> = services.iter().map(|service| service.name.clone()).collect();
     let targets = aws.scalable_targets(&names).await.map_err(|error| error.message);
+    let mut lives = Vec::new();
+    for (cluster, _) in &tags {
+        let all = ServiceName { cluster: (*cluster).to_owned(), service: "*".to_owned() };
+        lives.push((*cluster, Cluster::look(aws, &all).await));
+    }
     let mut views = Vec::with_capacity(services.len());
     // One after the other: the quota of ECS for descriptions is small, and deployments need it more.
     for service in &services {
@@ -38,7 +44,8 @@ pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<
             Some((_, tags)) => tags.as_ref().map_err(String::as_str),
             None => Err("the cluster's tags were not read"),
         };
-        views.push(seen(aws, service, cluster_tags, targets.clone()).await);
+        let live = lives.iter().find(|(cluster, _)| *cluster == service.name.cluster).map(|(_, live)| live);
+        views.push(seen(aws, service, cluster_tags, targets.clone(), live).await);
     }
     Ok(Services { services: views })
 }
@@ -55,7 +62,8 @@ pub(crate) async fn one(
     let service = handed_over(aws, scope, name).await?;
     let tags = tags_of(aws, &name.cluster).await;
     let targets = aws.scalable_targets(std::slice::from_ref(name)).await.map_err(|error| error.message);
-    let view = seen(aws, &service, tags.as_ref().map_err(String::as_str), targets).await;
+    let live = Cluster::look(aws, name).await;
+    let view = seen(aws, &service, tags.as_ref().map_err(String::as_str), targets, Some(&live)).await;
     let now = plan::now(aws, scope, &service, by).await?;
     Ok(answers::Service { view, now })
 }
@@ -79,14 +87,18 @@ async fn seen(
     service: &Service,
     cluster_tags: Result<&Tags, &str>,
     targets: Result<Vec<(ServiceName, Bounds)>, String>,
+    cluster: Option<&Cluster>,
 ) -> ServiceView {
     let scalable_target = targets.map(|targets| bounds(&targets, service));
+    let mut live = cluster.map(|cluster| cluster.live(&service.name)).unwrap_or_default();
+    let (service, progress) = live::told(aws, service).await;
+    live.progress = progress;
     let (definition, health) = tokio::join!(
         aws.task_definition(&service.task_definition_arn),
         aws.target_health(&service.target_group_arns)
     );
     let (definition, health, now) = (&definition, &health, aws.now());
-    view(service, Observed { definition, health, cluster_tags, scalable_target, now })
+    view(&service, Observed { definition, health, cluster_tags, scalable_target, live, now })
 }
 
 /// Where the hold of a whole cluster stands.

@@ -50,7 +50,7 @@ impl Settings {
         list("PUSHBOAT_CLUSTERS")
     }
 
-    /// Where the functions that decide of counts keep their log; none where nobody says.
+    /// Where the functions that decide keep their log; none where nobody says.
     pub fn log_groups_from_env() -> Vec<String> {
         list("PUSHBOAT_LOG_GROUPS").unwrap_or_default()
     }

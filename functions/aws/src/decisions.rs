@@ -10,6 +10,7 @@ use pushboat::Timestamp;
 use pushboat::cloud::Answer;
 use pushboat::history::Count;
 use pushboat::model::ServiceName;
+use serde_json::Value;
 
 use crate::client::Aws;
 use crate::error::trouble;
@@ -24,8 +25,34 @@ impl Aws {
         between: (Timestamp, Timestamp),
         by: Instant,
     ) -> Answer<Option<Vec<Count>>> {
+        let pattern = format!(
+            r#"{{ $.service = "{service}" && ($.decision = "scaled" || $.decision = "overridden") }}"#
+        );
+        let lines = self.lines(log_groups, &pattern, between, by).await?;
+        Ok(lines.map(|lines| lines.iter().filter_map(|(at, line)| Count::read(*at, line)).collect()))
+    }
+
+    /// Every line about this service, or about one of this cluster where it is `*`.
+    pub async fn lines_about(
+        &self,
+        log_groups: &[String],
+        service: &ServiceName,
+        between: (Timestamp, Timestamp),
+        by: Instant,
+    ) -> Answer<Option<Vec<(Timestamp, Value)>>> {
+        self.lines(log_groups, &format!(r#"{{ $.service = "{service}" }}"#), between, by).await
+    }
+
+    /// Those that are JSON.
+    async fn lines(
+        &self,
+        log_groups: &[String],
+        pattern: &str,
+        between: (Timestamp, Timestamp),
+        by: Instant,
+    ) -> Answer<Option<Vec<(Timestamp, Value)>>> {
         let client = Client::from_conf(Builder::from(&self.config).interceptor(self.clock.clone()).build());
-        let each = log_groups.iter().map(|group| search(&client, group, service, between, by));
+        let each = log_groups.iter().map(|group| search(&client, group, pattern, between, by));
         let found: Option<Vec<_>> = try_join_all(each).await?.into_iter().collect();
         Ok(found.map(|groups| groups.into_iter().flatten().collect()))
     }
@@ -34,12 +61,10 @@ impl Aws {
 async fn search(
     client: &Client,
     group: &str,
-    service: &ServiceName,
+    pattern: &str,
     (from, until): (Timestamp, Timestamp),
     by: Instant,
-) -> Answer<Option<Vec<Count>>> {
-    let pattern =
-        format!(r#"{{ $.service = "{service}" && ($.decision = "scaled" || $.decision = "overridden") }}"#);
+) -> Answer<Option<Vec<(Timestamp, Value)>>> {
     let request = client.filter_log_events().log_group_name(group).filter_pattern(pattern);
     // The end is of the search, too.
     let request = request.start_time(from.as_millisecond()).end_time(until.as_millisecond() - 1);
@@ -50,7 +75,7 @@ async fn search(
         let answer = answer.map_err(|error| trouble("FilterLogEvents", group, error))?;
         found.extend(answer.events().iter().filter_map(|event| {
             let at = Timestamp::from_millisecond(event.timestamp()?).ok()?;
-            Count::read(at, &serde_json::from_str(event.message()?).ok()?)
+            Some((at, serde_json::from_str(event.message()?).ok()?))
         }));
         token = answer.next_token().map(str::to_owned);
         if token.is_none() {

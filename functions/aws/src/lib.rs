@@ -7,6 +7,7 @@
 //! | `rollouts` | ECS once more: what was rolled out, and what became of it |
 //! | `tasks` | and again: tasks that stopped, and what services say |
 //! | `decisions` | CloudWatch Logs once more: what was decided, read back |
+//! | `zones` | ECS: where the tasks of services are |
 //! | `alarms` | CloudWatch once more: how alarms stand, and whether they are muted |
 //! | `starts` | ECS and ELBv2: how tasks have started lately |
 //! | `history` | the load of services in the memory of a warm function, topped up |
@@ -41,6 +42,7 @@ mod rollouts;
 mod starts;
 mod tasks;
 mod time;
+mod zones;
 
 pub use alarm::alarmed;
 pub use client::{Aws, Settings, SettingsError};

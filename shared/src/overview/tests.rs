@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cloud::Trouble;
-use crate::model::{Deployment, ServiceName, Tags};
+use crate::model::{Deployment, Progress, ServiceName, Tags};
 
 const URI: &str = "1.dkr.ecr.eu.amazonaws.com/game";
 
@@ -62,7 +62,10 @@ fn shown(service: &Service, definition: &Answer<TaskDefinition>, health: &Answer
     let scalable_target = Ok(Some(Bounds { min: 2, max: 6 }));
     let tags = Tags::new();
     let now = Some("2026-11-21T08:00:00Z".parse().unwrap());
-    json!(view(service, Observed { definition, health, cluster_tags: Ok(&tags), scalable_target, now }))
+    json!(view(
+        service,
+        Observed { definition, health, cluster_tags: Ok(&tags), scalable_target, live: Live::default(), now }
+    ))
 }
 
 fn healthy() -> Answer<TargetHealth> {
@@ -86,7 +89,8 @@ fn a_service_is_shown_with_what_it_runs_and_what_it_must_not() {
             "desired_count": 4,
             "running_count": 3,
             "pending_count": 1,
-            "rollout": {"state": "IN_PROGRESS", "reason": "ECS deployment d in progress."},
+            "zones": [],
+            "rollout": {"state": "IN_PROGRESS", "reason": "ECS deployment d in progress.", "stage": null},
             "tracks": [{"container": null, "repository": "game", "rule": "semver/1.4+pre"}],
             "rejected": [{
                 "digest": format!("sha256:{}", hex()), "at": "2026-11-21T08:00:00Z", "why": "tasks failed",
@@ -104,6 +108,7 @@ fn a_service_is_shown_with_what_it_runs_and_what_it_must_not() {
                 "reason": "pushboat/game has a scalable target: Pushboat only releases images here, because two \
                            owners of one count fight",
             },
+            "last_decisions": [],
             "trouble": [],
         })
     );
@@ -178,7 +183,8 @@ fn the_hold_of_the_cluster_is_shown_with_each_of_its_services() {
     let seen = |cluster_tags| {
         let scalable_target = Ok(None);
         let (definition, health) = (&definition, &health);
-        let observed = Observed { definition, health, cluster_tags, scalable_target, now: None };
+        let observed =
+            Observed { definition, health, cluster_tags, scalable_target, live: Live::default(), now: None };
         json!(view(&service(), observed))
     };
     let tags = Tags::from([("pushboat:hold".into(), "- bob moving house".into())]);
@@ -230,6 +236,7 @@ fn who_decides_the_count_is_never_claimed_without_knowing() {
             health: &health,
             cluster_tags: Ok(&no_tags),
             scalable_target,
+            live: Live::default(),
             now: None,
         };
         let capacity = view(&service(), observed).capacity;
@@ -251,12 +258,55 @@ fn a_count_that_was_handed_over_is_pushboats_within_its_bounds() {
         let no_tags = Tags::new();
         let scalable_target = Ok(None);
         let cluster_tags = Ok(&no_tags);
-        let observed =
-            Observed { definition: &definition, health: &health, cluster_tags, scalable_target, now: None };
+        let observed = Observed {
+            definition: &definition,
+            health: &health,
+            cluster_tags,
+            scalable_target,
+            live: Live::default(),
+            now: None,
+        };
         let mut handed_over = service();
         handed_over.tags.insert("pushboat:capacity".into(), value.into());
         let capacity = view(&handed_over, observed).capacity;
         assert_eq!((capacity.decided_by, (capacity.min, capacity.max)), (decided_by, bounds));
         assert!(capacity.reason.contains(says), "{}", capacity.reason);
     }
+}
+
+#[test]
+fn what_goes_on_is_shown_and_what_could_not_be_had_is_said() {
+    let (definition, health, no_tags) = (Ok(definition("game:1")), healthy(), Tags::new());
+    let seen = |live| {
+        let (definition, health) = (&definition, &health);
+        let (cluster_tags, scalable_target) = (Ok(&no_tags), Ok(None));
+        json!(view(
+            &service(),
+            Observed { definition, health, cluster_tags, scalable_target, live, now: None }
+        ))
+    };
+    let mut zones = Zones::default();
+    for (zone, runs) in [("eu-central-1b", false), ("eu-central-1a", true), ("eu-central-1b", true)] {
+        zones.count(zone, runs);
+    }
+    let last = LastDecision {
+        at: "2026-11-21T08:00:00Z".parse().unwrap(),
+        decision: "kept".into(),
+        reason: "it runs".into(),
+        cause: "sweep".into(),
+    };
+    let progress = Progress { stage: Some("BAKE_TIME".into()), pauses: Vec::new() };
+    let shown = seen(Live { zones: Ok(zones), progress: Ok(Some(progress)), last_decisions: Ok(vec![last]) });
+    assert_eq!(
+        shown["zones"],
+        json!([
+            {"zone": "eu-central-1a", "running": 1, "pending": 0},
+            {"zone": "eu-central-1b", "running": 1, "pending": 1},
+        ])
+    );
+    assert_eq!((&shown["rollout"]["stage"], &shown["trouble"]), (&json!("BAKE_TIME"), &json!([])));
+    assert_eq!(shown["last_decisions"][0]["reason"], "it runs");
+    let shown =
+        seen(Live { zones: Err("a".into()), progress: Err("b".into()), last_decisions: Err("c".into()) });
+    assert_eq!(shown["trouble"], json!(["a", "b", "c"]));
 }

@@ -210,6 +210,15 @@ async fn calls_are_all_written_down(person: &Person<'_>) {
     assert_eq!((status, &answer["decisions"][1]["desired_count"]), (202, &json!(4)), "{answer}");
     let said = &person.sees().await["capacity"]["overrides"][0];
     assert!(said.as_str().is_some_and(|it| it.starts_with("at least 4 by arn:aws:")), "{said}");
+    let seen = person.sees().await;
+    let last: Vec<_> = { seen["last_decisions"].as_array().unwrap().iter() }
+        .map(|it| it["decision"].as_str().unwrap())
+        .collect();
+    assert_eq!((last.as_slice(), &seen["trouble"]), (&["overridden", "scaled"][..], &json!([])), "{seen}");
+    let in_zones: u64 = { seen["zones"].as_array().unwrap().iter() }
+        .map(|zone| zone["running"].as_u64().unwrap() + zone["pending"].as_u64().unwrap())
+        .sum();
+    assert!(in_zones >= 1, "{seen}");
     let (status, shown) = person.sends("GET", "/services/pushboat/game-2048/history?kind=count", "").await;
     let entries = shown["entries"].as_array().unwrap();
     assert_eq!((status, entries.len(), &shown["notes"]), (200, 2, &json!([])), "{shown}");
