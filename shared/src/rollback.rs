@@ -90,19 +90,21 @@ pub enum Decided {
     Go(Plan),
 }
 
-/// `own` is what the service is at or is moving to; `history` is newest first; `tracks` those that are allowed.
+/// `own` is what the service is at or is moving to; `history` is newest first; `tracks` those that are allowed. `same`
+/// are revisions that are known to be what runs under another number: nobody means those.
 pub fn decide(
     service: &Service,
     own: &TaskDefinition,
     tracks: &[Track],
     history: &[Rollout],
     to: Option<&To>,
+    same: &[String],
 ) -> Result<Decided, Refusal> {
     let running = running(own, tracks, history);
     if let Some(already) = already(service, own, &running, history, to) {
         return Ok(Decided::Already(already));
     }
-    let goal = goal(service, own, &running, history, to)?;
+    let goal = goal(service, own, &running, history, to, same)?;
     let stays = |left: &Left| goal.ran(&left.container).as_ref() == Some(&left.digest);
     let ran = |left: &Left| Some((left.container.clone(), goal.ran(&left.container)?));
     let ran = running.iter().filter_map(ran).collect();
@@ -178,13 +180,15 @@ fn goal<'h>(
     running: &[Left],
     history: &'h [Rollout],
     to: Option<&To>,
+    same: &[String],
 ) -> Result<&'h Rollout, Refusal> {
     let rejected = |rollout: &Rollout| rejection(service, running, rollout, None);
     let mut completed = history.iter().filter(|rollout| rollout.outcome == Outcome::Successful);
     let (found, name) = match to {
         None => {
-            let mut earlier =
-                completed.filter(|it| it.task_definition_arn != own.arn && rejected(it).is_none());
+            let is_other =
+                |it: &&Rollout| it.task_definition_arn != own.arn && !same.contains(&it.task_definition_arn);
+            let mut earlier = completed.filter(|it| is_other(it) && rejected(it).is_none());
             return earlier.next().ok_or(Refusal::NothingEarlier);
         }
         Some(To::Digest(digest)) => {

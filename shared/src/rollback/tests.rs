@@ -49,7 +49,7 @@ fn decided(
     to: Option<To>,
 ) -> Result<Decided, Refusal> {
     let track = Track { container: None, repository: "game".into(), rule: "main".parse().unwrap() };
-    let mut decided = decide(&service(rejected), own, &[track], &history(list), to.as_ref());
+    let mut decided = decide(&service(rejected), own, &[track], &history(list), to.as_ref(), &[]);
     if let Ok(Decided::Go(plan)) = &mut decided {
         let goal = list.iter().find(|it| arn(it.0) == plan.revision_arn).unwrap();
         assert_eq!(std::mem::take(&mut plan.ran), [("web".to_owned(), digest(goal.1))]);

@@ -49,10 +49,17 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let own = self.cloud.task_definition(&service.task_definition_arn).await?;
         let history = history.read(self.cloud, service).await?;
         let allowed = self.allowed(tracks);
-        let plan = match rollback::decide(service, &own, &allowed, history, to) {
-            Ok(Decided::Go(plan)) => plan,
-            Ok(Decided::Already(already)) => return Ok(What::new(Action::Kept, already)),
-            Err(refusal) => return Err(Undone::Refused(refusal.to_string())),
+        let mut same = Vec::new();
+        let plan = loop {
+            match rollback::decide(service, &own, &allowed, history, to, &same) {
+                // A stack sends a revision whose tag means what runs: that is no release before this one.
+                Ok(Decided::Go(plan)) if to.is_none() && self.is_the_same(&own, &plan).await? => {
+                    same.push(plan.revision_arn);
+                }
+                Ok(Decided::Go(plan)) => break plan,
+                Ok(Decided::Already(already)) => return Ok(What::new(Action::Kept, already)),
+                Err(refusal) => return Err(Undone::Refused(refusal.to_string())),
+            }
         };
         let goal = revision_name(&plan.revision_arn).to_owned();
         let why = format!("{}{} to {goal}", rollback::WORDS, hold::one_word(by));
@@ -169,6 +176,15 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
             // Whoever wants to go back goes back.
             _ => Ok(()),
         }
+    }
+
+    /// Where nothing would be left, the goal may be what runs under another number.
+    async fn is_the_same(&self, own: &TaskDefinition, plan: &Plan) -> Answer<bool> {
+        if !plan.leaves.is_empty() {
+            return Ok(false);
+        }
+        let goal = self.cloud.task_definition(&plan.revision_arn).await?;
+        Ok(goal.pinned(&plan.ran) == own.pinned(&plan.ran))
     }
 
     /// The revision itself, or a copy of it where it would run something else: an INACTIVE one can start nothing, and ECS

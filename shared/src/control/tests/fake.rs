@@ -185,7 +185,7 @@ impl Fake {
         arn
     }
 
-    fn add(&self, document: Map<String, Value>, tags: Tags) -> String {
+    pub(super) fn add(&self, document: Map<String, Value>, tags: Tags) -> String {
         let family = document["family"].as_str().unwrap().to_owned();
         let mut definitions = self.definitions.borrow_mut();
         let of_family = definitions.iter().filter_map(|it| family_and_number(&it.arn));

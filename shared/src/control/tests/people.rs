@@ -225,6 +225,32 @@ async fn going_back_to_a_revision_that_names_a_tag_runs_what_it_ran() {
 }
 
 #[tokio::test]
+async fn what_is_the_very_same_is_nowhere_to_go_back_to() {
+    let cloud = two_releases().await;
+    // Web:1 names a tag that means b by now. A stack sends it again, and Pushboat pins what it runs.
+    let image = format!("{}:main", pinned('b').split('@').next().unwrap());
+    cloud.definitions.borrow_mut()[0].document["containerDefinitions"][0]["image"] = json!(image);
+    cloud.update_service(&fake::arn("web:1"));
+    {
+        let mut rollouts = cloud.rollouts.borrow_mut();
+        let first = rollouts.first_mut().unwrap();
+        (first.images[0].image, first.images[0].digest) = (image, Some(digest('b')));
+    }
+    cloud.ends(true);
+    cloud.pass(600);
+    let own = cloud.definitions.borrow()[0].clone();
+    let again =
+        cloud.add(own.pinned(&[("web".into(), digest('b'))]), Tags::from([(BASE.into(), "web:1".into())]));
+    cloud.update_service(&again);
+    cloud.ends(true);
+    cloud.pass(600);
+    let (decisions, done) = roll_back(&cloud, None).await;
+    done.unwrap();
+    assert_eq!(actions(&decisions), [Action::Rejected, Action::RolledBack], "{decisions:#?}");
+    assert_eq!(runs(&cloud), pinned('c'), "what ran before, and not the same under another number");
+}
+
+#[tokio::test]
 async fn what_was_released_while_somebody_went_back_is_due() {
     let cloud = two_releases().await;
     roll_back(&cloud, None).await.1.unwrap();
