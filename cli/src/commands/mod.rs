@@ -36,6 +36,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use hyper::Method;
 use serde_json::Value;
 
 use crate::api::{Client, Name, Service, Trouble, connect, resolve};
@@ -72,9 +73,18 @@ impl Session {
         }
     }
 
+    /// Without what Pushboat would do now, because this is asked again and again.
     async fn look_at(&self, name: &Name) -> Result<Service, Trouble> {
-        let (_, services) = self.client.services(Some(&name.cluster)).await?;
-        resolve(Some(&name.to_string()), &services.services).cloned()
+        let path = format!("{}?now=false", name.own_path());
+        match self.client.ask(Method::GET, &path, None).await {
+            Ok(answer) => self.client.read(&answer),
+            // An older API shows one only among the others.
+            Err(Trouble::OldApi { .. }) => {
+                let (_, services) = self.client.services(Some(&name.cluster)).await?;
+                resolve(Some(&name.to_string()), &services.services).cloned()
+            }
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// The one document of a script.

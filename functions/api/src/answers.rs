@@ -28,8 +28,8 @@ pub(crate) struct Services {
 pub(crate) struct Service {
     #[serde(flatten)]
     pub(crate) view: ServiceView,
-    /// What Pushboat would do now by itself, and why.
-    pub(crate) now: Plan,
+    /// What Pushboat would do now by itself, and why; `null`: it was not to be asked.
+    pub(crate) now: Option<Plan>,
 }
 
 /// What would be decided and written. Nothing of it has been done.

@@ -14,10 +14,11 @@ use crate::answers::{self, Services};
 use crate::live::{self, Cluster};
 use crate::plan;
 use crate::problem::Problem;
-use crate::request::{no_parameters, parameters};
+use crate::request::parameters;
 
-/// The only parameter.
+/// The only parameter of the list, and of one.
 const CLUSTER: &str = "cluster";
+const NOW: &str = "now";
 
 pub(crate) async fn list(aws: &Aws, clusters: &[String], query: &str) -> Result<Services, Problem> {
     let (mut services, mut tags) = (Vec::new(), Vec::new());
@@ -58,14 +59,27 @@ pub(crate) async fn one(
     query: &str,
     by: &str,
 ) -> Result<answers::Service, Problem> {
-    no_parameters(query)?;
+    let plans = asks_for_now(query)?;
     let service = handed_over(aws, scope, name).await?;
     let tags = tags_of(aws, &name.cluster).await;
     let targets = aws.scalable_targets(std::slice::from_ref(name)).await.map_err(|error| error.message);
     let live = Cluster::look(aws, name).await;
     let view = seen(aws, &service, tags.as_ref().map_err(String::as_str), targets, Some(&live)).await;
-    let now = plan::now(aws, scope, &service, by).await?;
+    let now = match plans {
+        true => Some(plan::now(aws, scope, &service, by).await?),
+        false => None,
+    };
     Ok(answers::Service { view, now })
+}
+
+/// Whoever looks again and again need not have it each time: it asks for metrics, which cost money.
+fn asks_for_now(query: &str) -> Result<bool, Problem> {
+    let mut found = parameters(query);
+    match (found.next(), found.next()) {
+        (None, _) | (Some((NOW, "true")), None) => Ok(true),
+        (Some((NOW, "false")), None) => Ok(false),
+        _ => Err(Problem::BadQuery(format!("the only query parameter is '{NOW}', once: true or false"))),
+    }
 }
 
 /// The service, if it is one of those that `GET /services` shows.
@@ -140,6 +154,18 @@ fn asked_for<'a>(clusters: &'a [String], query: &str) -> Result<&'a [String], Pr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_pushboat_would_do_now_need_not_be_asked() {
+        for (query, expected) in
+            [("", Some(true)), ("now=true", Some(true)), ("now=false&X-Amz-Date=1", Some(false))]
+        {
+            assert_eq!(asks_for_now(query).ok(), expected, "{query}");
+        }
+        for query in ["now", "now=", "now=no", "now=true&now=true", "verbose=1", "now=false&x=1"] {
+            assert_eq!(asks_for_now(query).unwrap_err().status(), 400, "{query}");
+        }
+    }
 
     #[test]
     fn a_query_names_one_of_the_clusters_or_none() {

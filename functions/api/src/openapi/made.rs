@@ -137,9 +137,14 @@ impl Maker {
                 query: vec![query("cluster", "Of this cluster only", text())],
                 ..self.reads::<Services>("Every service that has been handed to Pushboat")
             },
-            Handler::Service => {
-                self.reads::<Service>("One service in full, with what Pushboat would do now and why")
-            }
+            Handler::Service => About {
+                query: vec![query(
+                    "now",
+                    "With what Pushboat would do now",
+                    json!({ "type": "boolean", "default": true }),
+                )],
+                ..self.reads::<Service>("One service in full, with what Pushboat would do now and why")
+            },
             Handler::History => About {
                 query: vec![
                     query(
