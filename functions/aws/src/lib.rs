@@ -6,6 +6,7 @@
 //! | `ecs`, `ecr`, `elbv2`, `autoscaling`, `cloudwatch`, `logs`, `eventbridge` | one service each: question in the domain's words, answer in the domain's words |
 //! | `rollouts` | ECS once more: what was rolled out, and what became of it |
 //! | `tasks` | and again: tasks that stopped, and what services say |
+//! | `one_off` | ECS: a task beside a service, started and looked at |
 //! | `alarms` | CloudWatch once more: how alarms stand, and whether they are muted |
 //! | `starts` | ECS and ELBv2: how tasks have started lately |
 //! | `history` | the load of services in the memory of a warm function, topped up |
@@ -33,6 +34,7 @@ mod eventbridge;
 mod function;
 mod history;
 mod logs;
+mod one_off;
 mod presigned;
 mod raw;
 mod rollouts;
@@ -44,4 +46,5 @@ pub use alarm::alarmed;
 pub use client::{Aws, Settings, SettingsError};
 pub use event::{Home, Ignored, pushed_or_deployed, scheduled};
 pub use function::{Capacity, Everything, Releases, Translate, Work, answer, print, run, start};
+pub use logs::{LogLine, LogPage};
 pub use presigned::{PutError, Uploader};

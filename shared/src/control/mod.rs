@@ -28,8 +28,9 @@ use std::cell::RefCell;
 
 pub use ask::{
     Undone, continue_deployment, deploy, end_overrides, hold, hold_cluster, override_count, release_digest,
-    resume, rollback, unhold, unhold_cluster,
+    resume, rollback, run, run_task, unhold, unhold_cluster,
 };
+pub use diagnose::of_task as diagnose_task;
 pub use scale::{days_of_load, scale};
 use thiserror::Error;
 
