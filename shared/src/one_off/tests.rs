@@ -63,7 +63,12 @@ fn a_command_goes_to_the_container_that_is_meant() {
         (&equals, &[("pushboat:track", "web:live")], Some("side"), Ok("side")),
         (&two, &[("pushboat:track", "web:live")], Some("log"), Ok("log")),
         (&equals, &[("pushboat:track", "zz:live")], None, Err("say which container of web:7: app, side")),
-        (&equals, &[("pushboat:track:app", "zz:aa"), ("pushboat:track:side", "zz:bb")], None, Err("app, side")),
+        (
+            &equals,
+            &[("pushboat:track:app", "zz:aa"), ("pushboat:track:side", "zz:bb")],
+            None,
+            Err("app, side"),
+        ),
         (&two, &[], Some("nobody"), Err("web:7 has no container 'nobody'; there are: app, log")),
     ] {
         match (of(definition, followed, named), expected) {
