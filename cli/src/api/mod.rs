@@ -21,10 +21,12 @@ mod stack;
 mod trouble;
 
 pub(crate) use answers::{
-    Call, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Service, Track, short,
+    Call, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Service, Started, Task, Track,
+    short,
 };
 pub(crate) use client::Client;
 pub(crate) use service::{Name, check, resolve};
+pub(crate) use stack::encoded;
 pub(crate) use trouble::Trouble;
 
 use crate::args::Connection;
