@@ -17,7 +17,7 @@
 //! | `command` | the command against the HTTP API: what it prints, how it follows a roll-out, its exit status |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
 //! | `simulate` (here in `src`, and a binary) | the control code over a simulated AWS, with everything going wrong by a seed |
-//! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, bad input, nothing left behind |
+//! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, one-off tasks, bad input, nothing left behind |
 //!
 //! `client` signs requests of the HTTP API. `schema` holds JSON against the part of JSON Schema that is used here.
 
