@@ -6,6 +6,7 @@
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
 //! | `wire_cloudwatch`, `wire_capacity` | CloudWatch with the real SDK; what capacity asks of it |
+//! | `wire_one_off` | RunTask with the real SDK, its retries among it |
 //! | `capacity` | a whole run: alarms, load and a person decide how many tasks there are |
 //! | `images` | the real SDK against the registry: lists, manifests, configurations, scans |
 //! | `limits` | AWS's token buckets, and a push that meets empty ones |

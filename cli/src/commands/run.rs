@@ -21,6 +21,7 @@ use crate::terminal::{Page, Voice};
 const POLL: Duration = Duration::from_secs(1);
 /// The last lines of a task may come later than its end.
 const LOOKS_AFTER_THE_END: u32 = 2;
+const UNSEEN_FOR: Duration = Duration::from_secs(20);
 /// So many lines in one answer, and there are more.
 const MANY_LINES: usize = 100;
 
@@ -108,7 +109,11 @@ impl<'a> Following<'a> {
             let after = self.after.as_ref().map(|after| format!("?after={}", encoded(after)));
             let path = format!("{}{}", self.path, after.unwrap_or_default());
             let looked = self.session.client.ask(Method::GET, &path, None).await;
-            let Some(answer) = trust.with(looked)? else {
+            let looked = match looked {
+                Err(Trouble::Refused(problem)) if self.may_come_yet(&problem.r#type) => Ok(None),
+                looked => trust.with(looked),
+            };
+            let Some(answer) = looked? else {
                 tokio::time::sleep(POLL).await;
                 continue;
             };
@@ -125,6 +130,11 @@ impl<'a> Following<'a> {
             looks_left -= u32::from(has_ended);
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// What ECS has just begun it may not show at once.
+    fn may_come_yet(&self, problem: &str) -> bool {
+        problem == "/problems/no-such-task" && self.latest.is_null() && self.since.elapsed() < UNSEEN_FOR
     }
 
     /// Shows what is new.
