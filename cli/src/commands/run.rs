@@ -54,7 +54,7 @@ async fn start(it: Run) -> Result<(), Trouble> {
     let task = started(&session, &answer)?;
     let mut following = Following::of(&session, &name, &task, &key);
     let ended = tokio::select! {
-        ended = tokio::time::timeout(it.timeout, following.to_its_end()) => ended.ok(),
+        ended = tokio::time::timeout(it.timeout, following.until_it_ends()) => ended.ok(),
         () = interrupted() => Some(Err(Trouble::Interrupted)),
     };
     let ended = ended.unwrap_or_else(|| Err(following.not_in_time(it.timeout)));
@@ -103,7 +103,7 @@ impl<'a> Following<'a> {
     }
 
     /// How it ended, in words; a bad end is a trouble.
-    async fn to_its_end(&mut self) -> Result<String, Trouble> {
+    async fn until_it_ends(&mut self) -> Result<String, Trouble> {
         let (mut trust, mut looks_left) = (Patience::default(), LOOKS_AFTER_THE_END);
         loop {
             let after = self.after.as_ref().map(|after| format!("?after={}", encoded(after)));

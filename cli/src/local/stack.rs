@@ -194,7 +194,6 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
             tags: tags().into_iter().chain(choices.service_tags.clone()).collect(),
             created_by: "pushboat local".to_owned(),
             passed_through: placement(&world.settings.zones),
-            ..CreateService::default()
         })?;
         Ok(())
     })

@@ -18,7 +18,7 @@
 //! 409 and nothing is done.
 //!
 //! `…` is `/services/{cluster}/{service}`; a hold also goes with `/clusters/{cluster}`, for all of its services.
-//! Asking twice is asking once. The answer is the lines of the decision log: 202 where they began a deployment, moved
+//! Asking twice is asking once, for a task with the same key. The answer is the lines of the decision log: 202 where they began a deployment, moved
 //! one, told the service another count or started a task, which goes on by itself, else 200.
 
 use pushboat::capacity::temporary;

@@ -58,7 +58,8 @@ pub(super) fn document() -> Value {
         "info": {
             "title": "Pushboat",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Services on Amazon ECS: what runs and why, and what people ask for. Asking twice is asking once.",
+            "description": "Services on Amazon ECS: what runs and why, and what people ask for. Asking twice is asking once, \
+                            for a one-off task with the same Idempotency-Key.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "security": [{ "iam": [] }, { "jwt": [] }],

@@ -73,7 +73,7 @@ fn a_service_does_not_take_them_for_its_own() {
     laptop.scale(0);
     laptop.run_for(30);
     let left: Vec<_> = laptop.live().iter().map(|it| it.arn.clone()).collect();
-    assert_eq!(left, [task.arn.clone()]);
+    assert_eq!(left, std::slice::from_ref(&task.arn));
     laptop.world.stop_task(Some("demo"), &task.id, None).unwrap();
     laptop.run_for(5);
     let stopped = find(&laptop, &task.arn).unwrap();
