@@ -6,7 +6,8 @@ mod examples;
 mod values;
 
 pub use asks::{
-    Completions, Continue, Deploy, History, Hold, Man, Plan, Release, Resume, Rollback, Scale, Status, Watch,
+    Completions, Continue, Deploy, History, Hold, Man, Plan, Release, Resume, Rollback, Run, Scale, Status,
+    Watch,
 };
 pub use common::{Connection, Format, Output, Precaution, Token, Wait, Which};
 pub use values::Image;
@@ -51,6 +52,8 @@ pub enum Command {
     Rollback(Rollback),
     /// Say how many tasks a service has, for a time or for good, or end that
     Scale(Scale),
+    /// Run a one-off task beside a service, such as a migration, and follow it to its end
+    Run(Run),
     /// Withhold releases of a service or a cluster, or lift that
     Hold(Hold),
     /// Let a rejected digest return
@@ -219,6 +222,11 @@ mod tests {
             "pushboat plan --container app",
             "pushboat plan --container app --desired 4",
             "pushboat plan --desired -1",
+            "pushboat run --detach --dry-run",
+            "pushboat run --detach --timeout 5m",
+            "pushboat run --family game:7",
+            "pushboat run --key two\twords",
+            "pushboat run a/b migrate",
             "pushboat status --output yaml",
             "pushboat status --url http://a --stack b",
         ] {
@@ -253,6 +261,21 @@ mod tests {
         assert!(hold.which.service.is_none() && hold.lift && hold.timeout.as_secs() == 900);
         let Command::Status(status) = read("pushboat status --token tell-nobody") else { panic!() };
         assert!(!format!("{status:?}").contains("tell-nobody"));
+    }
+
+    #[test]
+    fn what_is_run_stands_behind_two_dashes() {
+        let read = |line: &str| match Args::try_parse_from(line.split(' ')).unwrap().command {
+            Command::Run(run) => run,
+            other => panic!("{other:?}"),
+        };
+        let run = read("pushboat run a/b --key k-1 -- migrate --all -- x");
+        assert_eq!((run.which.service.as_deref(), run.key.as_deref()), (Some("a/b"), Some("k-1")));
+        assert_eq!(run.command, ["migrate", "--all", "--", "x"]);
+        let run = read("pushboat run --family job -- --check");
+        assert_eq!((run.which.service, run.family.as_deref()), (None, Some("job")));
+        assert_eq!((run.command, run.timeout.as_secs()), (vec!["--check".to_owned()], 900));
+        assert!(read("pushboat run web --detach").command.is_empty());
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub fn main() -> ExitCode {
                 Command::Deploy(deploy) => commands::deploy(deploy).await,
                 Command::Rollback(rollback) => commands::rollback(rollback).await,
                 Command::Scale(scale) => commands::scale(scale).await,
+                Command::Run(run) => commands::run(run).await,
                 Command::Hold(hold) => commands::hold(hold).await,
                 Command::Release(release) => commands::release(release).await,
                 Command::Resume(resume) => commands::resume(resume).await,

@@ -25,10 +25,22 @@ use site::Site;
 const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("--version") {
-        println!("game-2048 {}", env!("CARGO_PKG_VERSION"));
-        return ExitCode::SUCCESS;
-    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let only_checks = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        ["--check"] => true,
+        ["--version"] => {
+            println!("game-2048 {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            let words = arguments.join(" ");
+            eprintln!(
+                "game-2048: nobody knows {words:?}; there are --check and --version, and nothing to serve the game"
+            );
+            return ExitCode::from(2);
+        }
+    };
     let settings = match Settings::read(|name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(error) => {
@@ -36,6 +48,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if only_checks {
+        println!("game-2048 {}: the settings can be meant", env!("CARGO_PKG_VERSION"));
+        println!("it would serve {settings}");
+        return ExitCode::SUCCESS;
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

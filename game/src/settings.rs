@@ -33,6 +33,14 @@ impl fmt::Display for BadSetting {
 
 impl std::error::Error for BadSetting {}
 
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { listen, version, label, colour, placeholder, .. } = self;
+        let what = if *placeholder { "the placeholder" } else { "the game" };
+        write!(f, "{what} as version {version}, called {label:?}, in {colour} on {listen}")
+    }
+}
+
 const LONGEST_NAME: usize = 128;
 
 impl Settings {

@@ -19,6 +19,27 @@ fn it_says_its_version() {
 }
 
 #[test]
+fn it_checks_its_settings_and_serves_nothing() {
+    let output =
+        game().arg("--check").env("GAME_VERSION", "v7").env("GAME_COLOUR", "#c2410c").output().unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("version v7") && said.contains("#c2410c"), "{said}");
+    let output = game().arg("--check").env("GAME_COLOUR", "teal").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn an_argument_that_nobody_knows_ends_it_with_a_sentence() {
+    for arguments in [&["serve"][..], &["--check", "--all"]] {
+        let output = game().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains(arguments.last().unwrap()) && message.contains("--check"), "{message}");
+    }
+}
+
+#[test]
 fn a_wrong_setting_ends_it_with_a_sentence() {
     let output = game().env("GAME_COLOUR", "teal").output().unwrap();
     assert_eq!(output.status.code(), Some(2));

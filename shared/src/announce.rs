@@ -11,6 +11,7 @@
 //! | `Pushboat Releases Held` | `held` | somebody holds the service |
 //! | `Pushboat Releases Resumed` | `lifted` | a hold, a rejection or a divergence was lifted |
 //! | `Pushboat Release Withheld` | `kept`, `failed` | a push came, and its image is not released |
+//! | `Pushboat Task Started` | `task_started` | somebody runs a one-off task; what becomes of it, ECS's own events tell |
 //! | `Pushboat Revision Restored` | `restored` | the family's newest revision is a good one again |
 //!
 //! The detail is the line of the decision log with the number of its schema, `events/pushboat.schema.json`: what both say
@@ -55,6 +56,7 @@ impl Announcement {
             Action::Continued => "Pushboat Release Continued",
             Action::Held => "Pushboat Releases Held",
             Action::Lifted => "Pushboat Releases Resumed",
+            Action::TaskStarted => "Pushboat Task Started",
             Action::Restored => "Pushboat Revision Restored",
             Action::Kept if is_push && decision.withheld => "Pushboat Release Withheld",
             // Where another try helps, Lambda makes it.

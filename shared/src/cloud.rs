@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::model::{
     Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
 };
+use crate::one_off::{Launched, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
@@ -180,6 +181,12 @@ pub trait Cloud {
 
     /// UpdateService with the desired count and nothing else.
     async fn set_desired_count(&self, service: &ServiceName, desired: u32) -> Answer<()>;
+
+    /// Where the tasks of a service run, in ECS's own members; `None` when there is no such service.
+    async fn placement(&self, service: &ServiceName) -> Answer<Option<Placement>>;
+
+    /// Starts one task outside a service.
+    async fn run_task(&self, task: &RunTask) -> Answer<Launched>;
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()>;
 

@@ -25,6 +25,8 @@ pub enum Action {
     Scaled,
     /// A person has said how many tasks there are to be, for a time or for good, or has ended that.
     Overridden,
+    /// A one-off task was started, because somebody asked for it.
+    TaskStarted,
     /// A paused deployment was let go on.
     Continued,
     /// Releases are withheld from now on.
@@ -79,6 +81,9 @@ pub struct Decision {
     /// The deployment that succeeded, `ecs-svc/<number>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
+    /// The one-off task that was started, by ECS's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// There is an image that is not released, for the reason given.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub withheld: bool,
@@ -105,6 +110,7 @@ impl Decision {
             desired_count: None,
             retry: None,
             deployment: None,
+            task: None,
             withheld: false,
             diagnosis: None,
         }

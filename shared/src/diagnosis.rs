@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::model::TargetHealth;
 
 pub use cause::{Cause, Kind};
-pub use log::{LINES, LogStream, NoLog, Secrets};
+pub use log::{LINES, LogStream, NoLog, Secrets, shown};
 
 /// A task that ended, or is about to, as ECS describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub enum Remedy<'a> {
     RemoveTag(&'a str),
     /// ECS still tries.
     Wait,
+    /// A one-off task: nobody tries again until somebody asks.
+    RunAgain,
 }
 
 /// The commonest cause among the tasks that failed, before any log was read.

@@ -16,7 +16,7 @@
 //! under way, for what somebody else deployed; `rollback` says where to go back to; `decision` is the line that says what
 //! was decided and why, `announce` the same as an event for others; `diagnosis` says why a roll-out fails, `pace` how fast
 //! all of it may go. `capacity` and `forecast` say how many tasks there should be, from what `metrics` hold. Three more only look:
-//! `overview` is what is shown of a service, `history` what it has run, `live_image` which image it runs.
+//! `overview` is what is shown of a service, `history` what it has run, `live_image` which image it runs. `one_off` is a task that somebody runs beside a service.
 
 pub mod announce;
 pub mod base;
@@ -34,6 +34,7 @@ pub mod live_image;
 pub mod metrics;
 pub mod model;
 pub mod native;
+pub mod one_off;
 pub mod others;
 pub mod overlap;
 pub mod overview;

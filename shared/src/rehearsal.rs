@@ -22,6 +22,7 @@ use crate::model::{
     Alarm, Cluster, Deployment, Digest, Image, Progress, Rollout, RolloutState, Service, ServiceName, Tags,
     TargetHealth,
 };
+use crate::one_off::{Launched, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::{TaskDefinition, family_and_number, revision_name};
@@ -59,6 +60,19 @@ pub enum Call {
     UntagResource {
         resource: String,
         tag_keys: Vec<String>,
+    },
+    RunTask {
+        cluster: String,
+        /// `family:revision`
+        task_definition: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        container: Option<String>,
+        /// Instead of the container's own.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        command: Vec<String>,
+        /// `launchType` or `capacityProviderStrategy`, `platformVersion`, `networkConfiguration`: the service's.
+        placement: Map<String, Value>,
+        tags: Tags,
     },
     PutImage {
         repository: String,
@@ -201,6 +215,7 @@ impl<C: Cloud> Cloud for Rehearsal<'_, C> {
         alarms(names: &[String]) -> Vec<Alarm>;
         is_muted(alarm: &str) -> bool;
         alarm_tags(alarm_arn: &str) -> Tags;
+        placement(service: &ServiceName) -> Option<Placement>;
     }
 
     fn now(&self) -> Option<Timestamp> {
@@ -298,6 +313,19 @@ impl<C: Cloud> Cloud for Rehearsal<'_, C> {
         });
         self.counts.borrow_mut().insert(service.clone(), desired);
         Ok(())
+    }
+
+    async fn run_task(&self, task: &RunTask) -> Answer<Launched> {
+        let (container, command) = task.command.clone().unzip();
+        self.note(Call::RunTask {
+            cluster: task.cluster.clone(),
+            task_definition: revision_name(&task.task_definition_arn).to_owned(),
+            container,
+            command: command.unwrap_or_default(),
+            placement: task.placement.0.clone(),
+            tags: task.tags.clone(),
+        });
+        Ok(Launched::Task("planned".to_owned()))
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {

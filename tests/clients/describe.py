@@ -51,8 +51,15 @@ def hooks():
         """Half of the cases are about a service that is there."""
         if isinstance(path_parameters, dict) and len(str(path_parameters.get("cluster", ""))) % 2:
             there = {"cluster": "pushboat", "service": "game-2048"}
-            return {name: there[name] for name in path_parameters if name in there}
+            return {name: there.get(name, value) for name, value in path_parameters.items()}
         return path_parameters
+
+    @schemathesis.hook
+    def map_body(context, body):
+        """Each task would be a process that stays."""
+        if context.operation.path.endswith("/tasks") and isinstance(body, dict):
+            return dict(body, dry_run=True)
+        return body
 
 
 def place(program, folder):

@@ -6,6 +6,7 @@
 //! | `lossless` | every member of RegisterTaskDefinition comes through a release |
 //! | `wire` | the real SDK against the stand-in: signatures, throttling, what is missing |
 //! | `wire_cloudwatch`, `wire_capacity` | CloudWatch with the real SDK; what capacity asks of it |
+//! | `wire_one_off` | RunTask with the real SDK, its retries among it |
 //! | `capacity` | a whole run: alarms, load and a person decide how many tasks there are |
 //! | `images` | the real SDK against the registry: lists, manifests, configurations, scans |
 //! | `limits` | AWS's token buckets, and a push that meets empty ones |
@@ -17,7 +18,7 @@
 //! | `command` | the command against the HTTP API: what it prints, how it follows a roll-out, its exit status |
 //! | `gateway` | the HTTP API: real signatures in front, the real Lambda runtime behind |
 //! | `simulate` (here in `src`, and a binary) | the control code over a simulated AWS, with everything going wrong by a seed |
-//! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, bad input, nothing left behind |
+//! | `story` | whole runs: push, lost event, broken image and why, versions, wrong platform, template revision, one-off tasks, bad input, nothing left behind |
 //!
 //! `client` signs requests of the HTTP API. `schema` holds JSON against the part of JSON Schema that is used here.
 

@@ -77,19 +77,24 @@ pub fn create(stand: &Stand, cluster: &str, services: &[(&str, &[(&str, &str)])]
             format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/game-2048@sha256:{}", "a".repeat(64));
         let secret = json!([{"name": "PASSWORD", "value": "hunter2"}]);
         let container = json!({"name": "game", "image": image, "environment": secret});
-        let document =
-            [("family".to_owned(), json!(name)), ("containerDefinitions".to_owned(), json!([container]))];
+        let document = json!({
+            "family": name, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256",
+            "memory": "512", "containerDefinitions": [container],
+        });
+        let document = document.as_object().cloned().unwrap_or_default();
+        let placement = json!({
+            "launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+        });
         let request = CreateService {
             cluster: Some(cluster.into()),
             name: (*name).into(),
             task_definition: (*name).into(),
             tags: tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            passed_through: placement.as_object().cloned().unwrap_or_default(),
             ..Default::default()
         };
         stand.hub.with(|world| {
-            world
-                .register_task_definition(document.into_iter().collect(), Default::default(), "test")
-                .expect("a revision");
+            world.register_task_definition(document, Default::default(), "test").expect("a revision");
             world.create_service(request).expect("a service");
         });
     }

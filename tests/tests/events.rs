@@ -147,6 +147,8 @@ const API: &[(&str, &str)] = &[
     ("service-of-other-cluster", "404 application/problem+json /problems/no-such-cluster"),
     ("history", "404 application/problem+json /problems/no-such-service"),
     ("history-bad-limit", "400 application/problem+json /problems/bad-query"),
+    ("task", "404 application/problem+json /problems/no-such-service"),
+    ("task-bad-query", "400 application/problem+json /problems/bad-query"),
     ("plan", "404 application/problem+json /problems/no-such-service"),
     ("plan-of-a-tag", "404 application/problem+json /problems/no-such-service"),
     ("plan-of-a-count", "404 application/problem+json /problems/no-such-service"),
@@ -216,6 +218,16 @@ const ASKS: &[(&str, &str)] = &[
     ("scale-for-good", "409 application/problem+json /problems/refused"),
     ("scale-for-good-and-for-a-time", "400 application/problem+json /problems/bad-body"),
     ("unscale", "409 application/problem+json /problems/refused"),
+    ("run", "202 application/json decided: task_started"),
+    ("run-a-command", "202 application/json decided: task_started"),
+    ("run-another-with-the-same-key", "409 application/problem+json /problems/idempotency-key-taken"),
+    ("run-dry-run", "200 application/json decided: task_started"),
+    ("run-of-no-container", "409 application/problem+json /problems/refused"),
+    ("run-of-no-family", "409 application/problem+json /problems/refused"),
+    ("run-no-command", "400 application/problem+json /problems/bad-body"),
+    ("run-bad-key", "400 application/problem+json /problems/bad-idempotency-key"),
+    ("run-long-key", "400 application/problem+json /problems/bad-idempotency-key"),
+    ("task-of-nobody", "404 application/problem+json /problems/no-such-task"),
 ];
 
 fn folder(function: &str) -> PathBuf {

@@ -53,7 +53,9 @@ async fn every_call_is_granted_and_no_write_without_need() {
             continue;
         };
         let newest = |family: &str| newest(&local, family).arn;
-        let needed = needs(&call, newest).unwrap_or_else(|| panic!("which permissions does {call:?} take?"));
+        let roles = |arn: &str| roles_of(&self::newest(&local, arn));
+        let needed =
+            needs(&call, newest, roles).unwrap_or_else(|| panic!("which permissions does {call:?} take?"));
         assert!(!needed.is_empty(), "{call:?}");
         for need in needed {
             for (name, stack) in [("template", &stack), ("adopt", &adopted)] {
@@ -101,8 +103,14 @@ fn logical(stack: &Stack, function: &str) -> Option<String> {
     all.find(|(_, properties)| properties["FunctionName"] == full.as_str()).map(|(name, _)| name.to_owned())
 }
 
+/// By family or ARN.
 fn newest(local: &Local, family: &str) -> TaskDefinition {
     local.place.hub().with(|world| world.find_task_definition(family).unwrap().clone())
+}
+
+fn roles_of(definition: &TaskDefinition) -> Vec<String> {
+    let roles = ["taskRoleArn", "executionRoleArn"].iter().filter_map(|role| definition.document.get(*role));
+    roles.filter_map(|role| role.as_str().map(str::to_owned)).collect()
 }
 
 /// The template's change with the roles that the template names, a push, a push that fails on a service that has no room
@@ -153,6 +161,7 @@ async fn everything_that_functions_do(local: &Local) {
         include_str!("../../events/api/cluster-unhold.json"),
         include_str!("../../events/api/hold.json"),
         include_str!("../../events/api/unhold.json"),
+        include_str!("../../events/api/run-a-command.json"),
     ] {
         invoke("api", serde_json::from_str(event).unwrap()).await;
     }

@@ -220,6 +220,49 @@ pub(crate) struct Difference {
     pub(crate) to: Option<Value>,
 }
 
+/// A one-off task that was asked for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Started {
+    pub(crate) id: String,
+}
+
+/// How it stands, and some of what it wrote.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) task_definition: String,
+    pub(crate) state: String,
+    /// `under_way`, `succeeded` or `failed`.
+    pub(crate) outcome: String,
+    pub(crate) exit_code: Option<i64>,
+    pub(crate) stopped_reason: Option<String>,
+    pub(crate) diagnosis: Option<Diagnosis>,
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Diagnosis {
+    pub(crate) sentence: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Log {
+    pub(crate) lines: Vec<Line>,
+    /// Where the lines behind these begin.
+    pub(crate) next: Option<String>,
+    pub(crate) is_at_end: bool,
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+}
+
 impl Decisions {
     pub(crate) fn of<'a>(&'a self, what: &'a [&str]) -> impl DoubleEndedIterator<Item = &'a Decision> {
         self.decisions.iter().filter(move |it| what.contains(&it.decision.as_str()))

@@ -30,6 +30,8 @@ const TRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 pub(super) type Http = HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A request before it says who sends it.
@@ -37,6 +39,7 @@ pub(super) struct Raw {
     pub(super) method: Method,
     pub(super) url: String,
     pub(super) content_type: Option<&'static str>,
+    pub(super) idempotency_key: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -44,10 +47,14 @@ impl Raw {
     pub(super) fn request(&self) -> http::request::Builder {
         let request = Request::builder().method(self.method.clone()).uri(&self.url);
         let request = request.header("user-agent", concat!("pushboat/", env!("CARGO_PKG_VERSION")));
-        match self.content_type {
-            Some(content_type) => request.header(CONTENT_TYPE, content_type),
-            None => request,
-        }
+        self.headers().fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    /// Those that are signed.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let content_type = self.content_type.map(|it| (CONTENT_TYPE.as_str(), it));
+        let key = self.idempotency_key.as_deref().map(|it| (IDEMPOTENCY_KEY, it));
+        content_type.into_iter().chain(key)
     }
 }
 
@@ -152,10 +159,22 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Trouble> {
+        self.ask_once(method, path, body, None).await
+    }
+
+    /// With a key that makes asking twice asking once, also where the call begins something new each time.
+    pub(crate) async fn ask_once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<Value, Trouble> {
         let raw = Raw {
             method,
             url: format!("{}{path}", self.base),
             content_type: body.map(|_| "application/json"),
+            idempotency_key: key.map(str::to_owned),
             body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
         };
         let mut pause = FIRST_PAUSE;

@@ -13,7 +13,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::AUTHORIZATION;
 use hyper::{Request, Uri};
 use tokio::sync::Mutex;
 
@@ -167,9 +167,8 @@ impl Signer {
             .settings(SigningSettings::default())
             .build()
             .map_err(|error| Trouble::Signing(Box::new(error)))?;
-        let headers = raw.content_type.map(|it| (CONTENT_TYPE.as_str(), it));
         let body = SignableBody::Bytes(&raw.body);
-        let signable = SignableRequest::new(raw.method.as_str(), raw.url.as_str(), headers.into_iter(), body);
+        let signable = SignableRequest::new(raw.method.as_str(), raw.url.as_str(), raw.headers(), body);
         let signable = signable.map_err(|error| Trouble::Signing(Box::new(error)))?;
         let signed = sign(signable, &SigningParams::V4(params));
         let (instructions, _) = signed.map_err(|error| Trouble::Signing(Box::new(error)))?.into_parts();
@@ -236,12 +235,13 @@ mod tests {
             method: hyper::Method::POST,
             url: "https://a.example/services".to_owned(),
             content_type: Some("application/json"),
+            idempotency_key: Some("key-1".to_owned()),
             body: b"{}".to_vec(),
         };
         let request = signer.signed(&raw, SERVICE).await.unwrap();
         let header = request.headers()[AUTHORIZATION].to_str().unwrap().to_owned();
         assert!(header.contains("/eu-west-1/execute-api/aws4_request"), "{header}");
-        assert!(header.contains("SignedHeaders=content-type;host;x-amz-date"), "{header}");
+        assert!(header.contains("SignedHeaders=content-type;host;idempotency-key;x-amz-date"), "{header}");
         let shown = format!("{signer:?}");
         let said = format!("{shown} {}", Keys::Signed(signer).in_words().await);
         assert!(said.contains("…EKEY") && !said.contains("AKIATHEKEY") && !said.contains("secret"), "{said}");

@@ -21,11 +21,12 @@ mod stack;
 mod trouble;
 
 pub(crate) use answers::{
-    Call, Count, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Release, Service, Track,
-    Zone, short,
+    Call, Count, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Release, Service,
+    Started, Task, Track, Zone, short,
 };
 pub(crate) use client::Client;
 pub(crate) use service::{Name, check, resolve};
+pub(crate) use stack::encoded;
 pub(crate) use trouble::Trouble;
 
 use crate::args::Connection;

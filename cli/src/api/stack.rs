@@ -17,6 +17,7 @@ pub(super) async fn api_address(signer: &Signer, stack: &str, verbose: bool) -> 
         method: Method::POST,
         url: format!("{url}/"),
         content_type: Some("application/x-www-form-urlencoded; charset=utf-8"),
+        idempotency_key: None,
         body: form.into_bytes(),
     };
     let request = signer.signed(&raw, "cloudformation").await?;
@@ -45,7 +46,7 @@ fn endpoint(region: &str, environment: impl Fn(&str) -> Option<String>) -> Strin
     said.unwrap_or_else(|| format!("https://cloudformation.{region}.{suffix}"))
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),

@@ -101,6 +101,12 @@ pub(crate) enum Trouble {
     RolloutFailed(String),
     #[error("the roll-out has not come to its end in {seconds} s and goes on: {stands}")]
     NotInTime { seconds: u64, stands: String },
+    #[error("the task failed: {0}")]
+    TaskFailed(String),
+    #[error(
+        "the task {id} has not ended in {seconds} s and goes on: {state}; the same command with --key {key} follows it again"
+    )]
+    TaskNotInTime { seconds: u64, id: String, state: String, key: String },
     #[error("standard output cannot be written to")]
     Output(#[from] std::io::Error),
     #[error("not followed any further; what was begun goes on")]
@@ -130,8 +136,8 @@ impl Trouble {
             | Trouble::Stack { .. }
             | Trouble::NothingHandedOver
             | Trouble::NoSuchService { .. } => 3,
-            Trouble::RolloutFailed(_) => 4,
-            Trouble::NotInTime { .. } => 5,
+            Trouble::RolloutFailed(_) | Trouble::TaskFailed(_) => 4,
+            Trouble::NotInTime { .. } | Trouble::TaskNotInTime { .. } => 5,
             Trouble::Interrupted => INTERRUPTED,
         }
     }

@@ -82,7 +82,7 @@ pub struct Plan {
     #[arg(long, value_name = "DIGEST", value_parser = values::digest)]
     pub digest: Option<String>,
     /// Whose image, where several containers are followed
-    #[arg(long, value_name = "CONTAINER", requires = "image", value_parser = values::container)]
+    #[arg(long, value_name = "CONTAINER", requires = "image", value_parser = values::ecs_name)]
     pub container: Option<String>,
     /// Plan so many tasks
     #[arg(long, value_name = "N")]
@@ -102,7 +102,7 @@ pub struct Deploy {
     #[arg(required = true, value_name = "TAG|DIGEST", value_parser = values::image)]
     pub image: Image,
     /// Whose image, where several containers are followed
-    #[arg(long, value_name = "CONTAINER", value_parser = values::container)]
+    #[arg(long, value_name = "CONTAINER", value_parser = values::ecs_name)]
     pub container: Option<String>,
     #[command(flatten)]
     pub wait: Wait,
@@ -175,6 +175,37 @@ pub struct Scale {
     pub output: Output,
     #[command(flatten)]
     pub connection: Connection,
+}
+
+#[derive(Debug, Clone, Arguments)]
+#[command(after_help = examples::RUN)]
+pub struct Run {
+    #[command(flatten)]
+    pub which: Which,
+    /// Run the newest revision of this family of task definitions (default: what the service runs)
+    #[arg(long, value_name = "FAMILY", value_parser = values::ecs_name)]
+    pub family: Option<String>,
+    /// Where the command goes, and whose log and exit code count, where that is not clear
+    #[arg(long, value_name = "CONTAINER", value_parser = values::ecs_name)]
+    pub container: Option<String>,
+    /// Do not follow it
+    #[arg(long, conflicts_with_all = ["timeout", "dry_run"])]
+    pub detach: bool,
+    /// How long to follow it, such as 90s, 15m or "1h 30m"
+    #[arg(long, default_value = "15m", value_parser = values::duration, value_name = "DURATION")]
+    pub timeout: Duration,
+    /// The same key with the same request is the same task, for a day (default: a new one each time)
+    #[arg(long, value_name = "KEY", value_parser = values::key)]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub precaution: Precaution,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What is run instead of the container's own command; its entry point stays
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
 }
 
 #[derive(Debug, Clone, Arguments)]

@@ -6,8 +6,8 @@ Exit status:
   1  not as expected: the API cannot be reached, or it or AWS is in trouble
   2  not understood: the command line, which service, where the API is, or no credentials
   3  refused, with a reason: not permitted, no such service, not possible as things are
-  4  the roll-out that was followed failed and was rolled back, or gave way to another
-  5  the roll-out that was followed had not come to its end in time; it goes on
+  4  the roll-out that was followed failed and was rolled back, or gave way to another; or the task failed
+  5  the roll-out or the task that was followed had not come to its end in time; it goes on
 
 Against a running `pushboat local` neither address nor credentials are needed. Otherwise the address comes from --url,
 PUSHBOAT_URL or --stack, and requests are signed with the credentials that the AWS CLI would use, or carry a token
@@ -66,6 +66,16 @@ Examples:
   pushboat scale --desired 6 --for 1h --from 4 --dry-run
   pushboat scale --max 20 --permanent      the bounds change, until somebody sets others
   pushboat scale --end                     the load decides again";
+
+pub(super) const RUN: &str = "\
+Examples:
+  pushboat run -- --check                  the image that is in service, with another command
+  pushboat run game-2048 --family game-2048-migrate --timeout 1h
+  pushboat run --key release-41 -- --check once, however often it is asked for
+  pushboat run --detach --output json -- --check | jq -r .task.id
+
+Its log is standard output. A task that fails is status 4, whatever its own exit code; --output json has that.
+ECS forgets a task about an hour after it has stopped.";
 
 pub(super) const HOLD: &str = "\
 Examples:

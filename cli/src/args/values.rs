@@ -44,8 +44,16 @@ pub(super) fn count_or_release(text: &str) -> Result<Value, String> {
     }
 }
 
-pub(super) fn container(text: &str) -> Result<String, String> {
+pub(super) fn ecs_name(text: &str) -> Result<String, String> {
     is_name(text).then(|| text.to_owned()).ok_or_else(|| "letters, digits, '-' and '_'".to_owned())
+}
+
+/// As ECS takes client tokens.
+pub(super) fn key(text: &str) -> Result<String, String> {
+    match (1..=64).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err("1 to 64 visible ASCII characters".to_owned()),
+    }
 }
 
 /// As ECS takes them for families and containers, so that none has to be escaped in an address.

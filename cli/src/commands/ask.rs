@@ -20,11 +20,13 @@ pub(super) struct Ask {
     body: Option<Value>,
     /// The answer is a plan.
     dry_run: bool,
+    /// The same again is the same, where asking twice would be asking for two.
+    key: Option<String>,
 }
 
 impl Ask {
     pub(super) fn plan(query: &str) -> Ask {
-        Ask { method: Method::GET, call: format!("plan{query}"), body: None, dry_run: true }
+        Ask { method: Method::GET, call: format!("plan{query}"), body: None, dry_run: true, key: None }
     }
 
     /// An old API takes no member that it does not know, also where it is null.
@@ -40,13 +42,18 @@ impl Ask {
             call: call.to_owned(),
             body: Some(members.into()),
             dry_run: precaution.dry_run,
+            key: None,
         }
+    }
+
+    pub(super) fn once(self, key: &str) -> Ask {
+        Ask { key: Some(key.to_owned()), ..self }
     }
 
     pub(super) fn delete(call: &str, precaution: &Precaution) -> Ask {
         let members = said(precaution);
         let body = (!members.is_empty()).then(|| members.into());
-        Ask { method: Method::DELETE, call: call.to_owned(), body, dry_run: precaution.dry_run }
+        Ask { method: Method::DELETE, call: call.to_owned(), body, dry_run: precaution.dry_run, key: None }
     }
 }
 
@@ -98,8 +105,13 @@ pub(super) async fn about_cluster(session: &Session, cluster: &str, ask: Ask) ->
     Ok(())
 }
 
-async fn carry_out(session: &Session, path: &str, ask: &Ask) -> Result<(Value, Decisions), Trouble> {
-    let answer = session.client.ask(ask.method.clone(), path, ask.body.as_ref()).await?;
+pub(super) async fn carry_out(
+    session: &Session,
+    path: &str,
+    ask: &Ask,
+) -> Result<(Value, Decisions), Trouble> {
+    let answer =
+        session.client.ask_once(ask.method.clone(), path, ask.body.as_ref(), ask.key.as_deref()).await?;
     let decided: Decisions = session.client.read(&answer)?;
     if ask.dry_run {
         let plan: Plan = session.client.read(&answer)?;

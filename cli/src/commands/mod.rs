@@ -6,6 +6,7 @@
 //! | `history` | what a service has run |
 //! | `plan` | what would be decided and written |
 //! | `releases` | deploy, rollback, release, resume, continue |
+//! | `run` | a one-off task, and its log |
 //! | `hold`, `scale` | what is said for a time |
 //! | `ask` | one ask: carried out, shown, and followed where that is wanted |
 //! | `follow`, `judge` | a roll-out until its end; what each look says of it |
@@ -19,6 +20,7 @@ mod judge;
 mod pages;
 mod plan;
 mod releases;
+mod run;
 mod scale;
 mod status;
 mod watch;
@@ -28,6 +30,7 @@ pub(crate) use hold::hold;
 pub(crate) use pages::{completions, man};
 pub(crate) use plan::plan;
 pub(crate) use releases::{deploy, go_on, release, resume, rollback};
+pub(crate) use run::run;
 pub(crate) use scale::scale;
 pub(crate) use status::status;
 pub(crate) use watch::watch;

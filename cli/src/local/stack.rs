@@ -13,7 +13,7 @@ use pushboat_local::place::Place;
 use pushboat_local::world::ecs::{CircuitBreaker, CreateService, ServiceLoadBalancer, Threshold};
 use pushboat_local::world::elb::HealthCheck;
 use pushboat_local::world::{Settings, World};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::image::game;
 
@@ -198,10 +198,25 @@ pub fn create_service(place: &Place, choices: &Choices) -> Result<()> {
             health_check_grace_period_seconds: 5,
             tags: tags().into_iter().chain(choices.service_tags.clone()).collect(),
             created_by: "pushboat local".to_owned(),
-            ..CreateService::default()
+            passed_through: placement(&world.settings.zones),
         })?;
         Ok(())
     })
+}
+
+/// Where its tasks run, as the template says it. There is no network here, so these are names alone.
+fn placement(zones: &[String]) -> Map<String, Value> {
+    let subnets: Vec<String> = zones.iter().map(|zone| format!("subnet-{zone}")).collect();
+    let network = json!({
+        "awsvpcConfiguration": {
+            "subnets": subnets, "securityGroups": ["sg-tasks"], "assignPublicIp": "ENABLED",
+        },
+    });
+    let strategy = json!([{ "capacityProvider": "FARGATE", "base": 1, "weight": 1 }]);
+    [("capacityProviderStrategy", strategy), ("networkConfiguration", network)]
+        .map(|(member, value)| (member.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 /// The service follows one tag of one repository, named by container as in the template.

@@ -10,6 +10,7 @@
 //! | `decisions` | what was decided, with its reasons |
 //! | `plan` | what would be decided, the calls of AWS, and what changes of a task definition |
 //! | `history` | what a service has run |
+//! | `task` | a one-off task |
 //! | `bars` | the tasks of a roll-out, as they come |
 
 mod bars;
@@ -20,6 +21,7 @@ mod paint;
 mod plan;
 mod services;
 mod table;
+mod task;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -31,6 +33,7 @@ pub(crate) use history::history;
 pub(crate) use paint::Look;
 pub(crate) use plan::plan;
 pub(crate) use services::services;
+pub(crate) use task::task_state;
 
 use std::io::Write;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Look, decisions, detail, history, plan, services, stands};
-use crate::api::{Decisions, Entry, Plan, Service};
+use super::{Look, decisions, detail, history, plan, services, stands, task_state};
+use crate::api::{Decisions, Entry, Plan, Service, Task};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -110,4 +110,14 @@ fn decisions_are_paragraphs_and_a_look_is_a_line() {
         stands(&answer()[0]),
         "game-2048:7 IN_PROGRESS, running 5/4 (eu-central-1a 3, eu-central-1b 2), pending 1, healthy 4/5"
     );
+}
+
+#[test]
+fn a_task_says_what_it_runs_and_how_it_ended() {
+    let task = |state: &str, exit_code: Option<i64>| {
+        let (id, task_definition) = ("0f3a9c".to_owned(), "game-2048:7".to_owned());
+        task_state(&Task { id, task_definition, state: state.to_owned(), exit_code, ..Task::default() })
+    };
+    assert_eq!(task("PENDING", None), "task 0f3a9c of game-2048:7: PENDING");
+    assert_eq!(task("STOPPED", Some(2)), "task 0f3a9c of game-2048:7: STOPPED, exit code 2");
 }

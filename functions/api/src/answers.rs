@@ -3,6 +3,7 @@
 use pushboat::Timestamp;
 use pushboat::decision::Decision;
 use pushboat::history::Entry;
+use pushboat::one_off::View;
 use pushboat::overview::ServiceView;
 use pushboat::rehearsal::Call;
 use serde::Serialize;
@@ -48,6 +49,54 @@ pub(crate) struct Plan {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Decided {
     pub(crate) decisions: Vec<Decision>,
+    /// The one-off task that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) task: Option<Started>,
+}
+
+/// A one-off task, and where to ask how it goes.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Started {
+    pub(crate) id: String,
+    /// `family:revision`
+    pub(crate) task_definition: Option<String>,
+    /// What it runs instead of the container's own command.
+    pub(crate) command: Vec<String>,
+    pub(crate) run_by: String,
+    /// `GET` says how it goes.
+    pub(crate) path: String,
+}
+
+/// A one-off task, and some of what it wrote.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Task {
+    #[serde(flatten)]
+    pub(crate) task: View,
+    pub(crate) log: Log,
+}
+
+/// Lines of one container, oldest first. Environment values are replaced by their names.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Log {
+    pub(crate) container: String,
+    pub(crate) lines: Vec<Line>,
+    /// `after` of the answer that goes on behind these lines; `null` while nothing has been written.
+    pub(crate) next: Option<String>,
+    /// Nothing more had been written when this was asked.
+    pub(crate) is_at_end: bool,
+    /// Why there are no lines, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Line {
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) text: String,
 }
 
 /// What a service has run and how many tasks it was told to have, newest first.

@@ -10,6 +10,7 @@
 //! | `POST …/hold` | `{"reason", "for"? or "until"?}` | nothing is released until then, or until it is lifted |
 //! | `DELETE …/hold` | | lifts it, and what is due is released |
 //! | `POST …/scale` | `{"desired" or "min" or "max", "for" or "until" or "permanent", "reason"?}` | so many tasks until then, or other bounds for good |
+//! | `POST …/tasks` | `{"family"?, "command"?, "container"?}` | a one-off task, once for each `Idempotency-Key` |
 //! | `DELETE …/scale` | | ends that |
 //!
 //! Every one of them takes `dry_run` as well: then nothing is written, and the answer says what would be. And most take
@@ -17,12 +18,12 @@
 //! 409 and nothing is done.
 //!
 //! `…` is `/services/{cluster}/{service}`; a hold also goes with `/clusters/{cluster}`, for all of its services.
-//! Asking twice is asking once. The answer is the lines of the decision log: 202 where they began a deployment, moved
-//! one or told the service another count, which goes on by itself, else 200.
+//! Asking twice is asking once, for a task with the same key. The answer is the lines of the decision log: 202 where they began a deployment, moved
+//! one, told the service another count or started a task, which goes on by itself, else 200.
 
 use pushboat::capacity::temporary;
 use pushboat::cloud::Cloud;
-use pushboat::control::{self, Rebound, Scope, Undone, deploy};
+use pushboat::control::{self, Rebound, Scope, Undone, deploy, run};
 use pushboat::decision::{Action, Decision};
 use pushboat::hold::Wanted;
 use pushboat::model::{Digest, ServiceName};
@@ -32,7 +33,7 @@ use pushboat::task_definition::revision_name;
 use pushboat_aws::Aws;
 use serde_json::{Value, json};
 
-use crate::answers::{Decided, Plan};
+use crate::answers::{Decided, Plan, Started};
 use crate::bodies::{self, From};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -53,6 +54,7 @@ pub(crate) enum Call {
     UnholdCluster,
     Scale,
     Unscale,
+    Run,
 }
 
 /// What is asked for.
@@ -70,6 +72,7 @@ pub(crate) enum Ask {
     Scale(temporary::Wanted),
     Rebound(Rebound),
     Unscale,
+    Run(run::Wanted),
 }
 
 /// A call with all that its body says.
@@ -103,12 +106,20 @@ pub(crate) async fn carry_out(
         log(json!(decision));
         decisions.push(decision);
     };
+    let command = if let Ask::Run(wanted) = &ask { wanted.command.clone() } else { Vec::new() };
     ask_for(aws, scope, ask, name, by, &mut note).await?;
+    let task = decisions.iter().find_map(|it| Some((it.task.clone()?, it.revision.clone())));
+    if let Some((id, task_definition)) = task {
+        let path = format!("/services/{}/{}/tasks/{id}", name.cluster, name.service);
+        let (run_by, at) = (by.to_owned(), path.clone());
+        let task = Some(Started { id, task_definition, command, run_by, path });
+        return Ok(Response::accepted(json!(Decided { decisions, task })).at(at));
+    }
     let moves = |it: &Decision| {
         matches!(it.decision, Action::Released | Action::RolledBack | Action::Continued | Action::Scaled)
     };
     let moves = decisions.iter().any(moves);
-    let body = json!(Decided { decisions });
+    let body = json!(Decided { decisions, task: None });
     Ok(if moves { Response::accepted(body) } else { Response::ok(body) })
 }
 
@@ -172,6 +183,7 @@ async fn ask_for<C: Cloud>(
         Ask::UnholdCluster => control::unhold_cluster(cloud, scope, &name.cluster, by, log).await,
         Ask::Scale(wanted) => control::override_count(cloud, scope, name, &wanted, log).await,
         Ask::Rebound(wanted) => control::set_bounds(cloud, scope, name, &wanted, log).await,
+        Ask::Run(wanted) => control::run_task(cloud, scope, name, &wanted, by, log).await,
         Ask::Unscale => control::end_overrides(cloud, scope, name, by, log).await,
     }
 }

@@ -3,15 +3,16 @@
 use pushboat::Timestamp;
 use pushboat::capacity::temporary::{self, Which};
 use pushboat::cloud::Reference;
-use pushboat::control::{Rebound, deploy};
+use pushboat::control::{Rebound, deploy, run};
 use pushboat::hold::{self, Length, Wanted};
 use pushboat::model::Digest;
+use pushboat::one_off;
 use serde::Deserialize;
 
 use crate::asks::{Ask, Asked, Call};
 use crate::body::{self, bad};
 use crate::problem::Problem;
-use crate::request::{Request, no_parameters};
+use crate::request::{Request, is_name, no_parameters};
 
 /// What the caller believes to be there, and replaces: a revision, a digest, or a count.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -73,6 +74,16 @@ bodies! {
         r#for: Option<String>,
         /// Or until when: `2026-11-21T18:00:00Z`.
         until: Option<String>,
+    }
+
+    RunBody {
+        /// A family of task definitions whose newest revision is run; without it, what the service runs.
+        family: Option<String>,
+        /// What is run instead of the container's own command.
+        #[serde(default)]
+        command: Option<Vec<String>>,
+        /// Where the command goes, and whose log and exit code count; none need be named where it is clear.
+        container: Option<String>,
     }
 
     ScaleBody {
@@ -141,6 +152,20 @@ pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Pro
             };
             Asked { ask, dry_run, from }
         }
+        Call::Run => {
+            let RunBody { family, command, container, dry_run, from } = body::read(request)?;
+            let names = [("family", &family), ("container", &container)];
+            for (member, name) in names.iter().filter_map(|(member, name)| Some((member, name.as_ref()?))) {
+                if !is_name(name) {
+                    return Err(bad(format!("{member}: letters, digits, '-' and '_'")));
+                }
+            }
+            if command.as_ref().is_some_and(Vec::is_empty) {
+                return Err(bad("command: what is to be run? Without it, the container's own"));
+            }
+            let (command, client_token) = (command.unwrap_or_default(), client_token(request)?);
+            Asked { ask: Ask::Run(run::Wanted { family, container, command, client_token }), dry_run, from }
+        }
         Call::Resume => nothing(request, Ask::Resume)?,
         Call::Unhold => nothing(request, Ask::Unhold)?,
         Call::UnholdCluster => nothing(request, Ask::UnholdCluster)?,
@@ -155,6 +180,12 @@ pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Pro
 
 fn read_digest(text: &str) -> Result<Digest, Problem> {
     text.parse().map_err(|_| bad("digest: a digest is sha256:<64 hex>"))
+}
+
+/// API Gateway's own id is another one for each request, and the same for each try of the SDK.
+fn client_token(request: &Request) -> Result<String, Problem> {
+    let key = request.idempotency_key.as_ref().or(request.id.as_ref());
+    key.filter(|key| one_off::is_token(key)).cloned().ok_or(Problem::BadKey)
 }
 
 fn nothing(request: &Request, ask: Ask) -> Result<Asked, Problem> {
@@ -199,7 +230,7 @@ mod tests {
             "rawPath": "/",
             "rawQueryString": query,
             "headers": {"content-type": "application/json"},
-            "requestContext": {"http": {"method": "POST"}},
+            "requestContext": {"http": {"method": "POST"}, "requestId": "id-1="},
             "body": body,
         });
         let read = read(call, &Request::read(&payload).unwrap(), "ann");
@@ -218,6 +249,14 @@ mod tests {
         let for_two_hours = wanted(Length::For(hold::lasting("2h").unwrap()));
         let until = wanted(Length::Until("2026-11-21T18:00:00Z".parse().unwrap()));
         let named = |image| Ask::Deploy(deploy::Wanted { image, container: None });
+        let once = |family: Option<&str>, container: Option<&str>, command: &[&str]| {
+            Ask::Run(run::Wanted {
+                family: family.map(str::to_owned),
+                container: container.map(str::to_owned),
+                command: command.iter().map(|word| (*word).to_owned()).collect(),
+                client_token: "id-1=".into(),
+            })
+        };
         for (call, body, expected) in [
             (Call::Deploy, r#"{"tag": "v2"}"#.into(), named(Reference::Tag("v2".into()))),
             (
@@ -275,6 +314,12 @@ mod tests {
                 }),
             ),
             (Call::UnholdCluster, String::new(), Ask::UnholdCluster),
+            (Call::Run, String::new(), once(None, None, &[])),
+            (
+                Call::Run,
+                r#"{"family": "game-job", "container": "job", "command": ["migrate", "--all"]}"#.into(),
+                once(Some("game-job"), Some("job"), &["migrate", "--all"]),
+            ),
         ] {
             assert_eq!(asked(call, "X-Amz-Signature=0", &body), Ok(expected), "{call:?} {body}");
         }
@@ -292,6 +337,7 @@ mod tests {
             (Call::Unhold, json!({})),
             (Call::Scale, json!({"min": 2, "for": "1h"})),
             (Call::Unscale, json!({})),
+            (Call::Run, json!({"command": ["--check"]})),
         ] {
             let plain = read_whole(call, "", &members.to_string()).unwrap();
             assert_eq!((plain.dry_run, &plain.from), (false, &None), "{call:?}");
@@ -341,9 +387,40 @@ mod tests {
             (Call::Scale, "", r#"{"desired": 2, "for": "1h", "permanent": true}"#, "one of them"),
             (Call::Scale, "", r#"{"desired": 5001, "permanent": true}"#, "a count is 1 to 5000"),
             (Call::Scale, "", r#"{"desired": 2, "permanent": false}"#, "say for how long"),
+            (Call::Run, "", r#"{"command": []}"#, "what is to be run"),
+            (Call::Run, "", r#"{"command": "migrate"}"#, "invalid type"),
+            (Call::Run, "", r#"{"family": "game:7"}"#, "family: letters"),
+            (Call::Run, "", r#"{"container": ""}"#, "container: letters"),
+            (Call::Run, "", r#"{"environment": {"A": "b"}}"#, "unknown field"),
         ] {
             let (status, detail) = asked(call, query, body).unwrap_err();
             assert!(status == 400 && detail.contains(says), "{call:?} {body}: {status} {detail}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_what_ecs_takes_for_one() {
+        let long = "k".repeat(65);
+        for (key, expected) in [
+            (Some("deploy-41/migrate"), Some("deploy-41/migrate")),
+            (None, Some("id-1=")),
+            (Some(""), None),
+            (Some("two words"), None),
+            (Some("clé"), None),
+            (Some(long.as_str()), None),
+        ] {
+            let payload = json!({
+                "rawPath": "/", "headers": {"idempotency-key": key},
+                "requestContext": {"http": {"method": "POST"}, "requestId": "id-1="},
+            });
+            let read = read(Call::Run, &Request::read(&payload).unwrap(), "ann");
+            match (read, expected) {
+                (Ok(Asked { ask: Ask::Run(wanted), .. }), Some(expected)) => {
+                    assert_eq!(wanted.client_token, expected)
+                }
+                (Err(Problem::BadKey), None) => {}
+                (read, _) => panic!("{key:?}: {read:?}"),
+            }
         }
     }
 }

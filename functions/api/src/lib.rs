@@ -10,6 +10,7 @@
 //! | `asks` | every call that changes something |
 //! | `bodies`, `body` | what a body says, and that it is JSON |
 //! | `history` | what a service has run |
+//! | `tasks` | a one-off task: how it stands, and what it wrote |
 //! | `plan` | what would be done, and what Pushboat would do now |
 //! | `answers`, `response` | what goes back, and as what |
 //! | `openapi` | this API described in OpenAPI 3.1, made from the types |
@@ -30,6 +31,7 @@ mod request;
 mod response;
 mod route;
 mod services;
+mod tasks;
 
 use std::time::Instant;
 

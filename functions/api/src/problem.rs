@@ -37,6 +37,18 @@ pub(crate) enum Problem {
     NoCluster(String),
     #[error("there is no service {0} that has been handed to Pushboat; GET /services shows those that have")]
     NoService(ServiceName),
+    #[error(
+        "ECS knows no task {task} that Pushboat has started for {service}; a task that has stopped it forgets after about an \
+         hour"
+    )]
+    NoTask { service: ServiceName, task: String },
+    #[error("the header Idempotency-Key has 1 to 64 visible ASCII characters")]
+    BadKey,
+    #[error(
+        "this Idempotency-Key stands for another request, for which there is the task {}; ask about that, or send another key",
+        .tasks.join(", ")
+    )]
+    KeyTaken { tasks: Vec<String> },
     #[error("{0}")]
     Refused(String),
     #[error("{service} is not where 'from' says: {there}; look again, and ask again")]
@@ -50,12 +62,15 @@ pub(crate) enum Problem {
 impl Problem {
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Problem::NotARequest | Problem::BadQuery(_) | Problem::BadBody(_) => 400,
+            Problem::NotARequest | Problem::BadQuery(_) | Problem::BadBody(_) | Problem::BadKey => 400,
             Problem::Unauthenticated => 401,
             Problem::Nameless(_) => 403,
-            Problem::NotFound { .. } | Problem::NoCluster(_) | Problem::NoService(_) => 404,
+            Problem::NotFound { .. }
+            | Problem::NoCluster(_)
+            | Problem::NoService(_)
+            | Problem::NoTask { .. } => 404,
             Problem::MethodNotAllowed { .. } => 405,
-            Problem::Refused(_) | Problem::Moved { .. } => 409,
+            Problem::Refused(_) | Problem::Moved { .. } | Problem::KeyTaken { .. } => 409,
             Problem::TooLong { .. } => 413,
             Problem::NotJson => 415,
             Problem::Cloud(error) if !error.retry_helps() => 502,
@@ -76,6 +91,9 @@ impl Problem {
             Problem::BadBody(_) => ("bad-body", "Bad body"),
             Problem::NoCluster(_) => ("no-such-cluster", "No such cluster"),
             Problem::NoService(_) => ("no-such-service", "No such service"),
+            Problem::NoTask { .. } => ("no-such-task", "No such task"),
+            Problem::BadKey => ("bad-idempotency-key", "Bad Idempotency-Key"),
+            Problem::KeyTaken { .. } => ("idempotency-key-taken", "The key stands for another request"),
             Problem::Refused(_) => ("refused", "Not possible as things are"),
             Problem::Moved { .. } => ("moved", "Changed in the meantime"),
             Problem::Cloud(error) => match error.trouble {
@@ -139,6 +157,7 @@ impl From<Undone> for Problem {
         match undone {
             Undone::NotAllowed(cluster) => Problem::NoCluster(cluster),
             Undone::NoService(service) => Problem::NoService(service),
+            Undone::KeyTaken { tasks } => Problem::KeyTaken { tasks },
             Undone::Refused(reason) => Problem::Refused(reason),
             Undone::NotAHold(why) => Problem::BadBody(why.to_string()),
             Undone::NotAnOverride(why) => Problem::BadBody(why.to_string()),

@@ -1,7 +1,7 @@
 //! The payload as a request, and who sent it.
 //!
 //! It is read member by member from the JSON, because `ApiGatewayV2httpRequest` refuses a payload whole for one
-//! member that is null or of another kind, and that would be a 500. Of the headers, only `content-type` is looked at;
+//! member that is null or of another kind, and that would be a 500. Of the headers, only `content-type` and `idempotency-key` are looked at;
 //! what the body says is `body`'s.
 
 use serde_json::Value;
@@ -19,6 +19,8 @@ pub struct Request {
     /// As it was sent: percent-encoded.
     pub query: String,
     pub content_type: Option<String>,
+    /// As it was sent. Only a call that starts something new each time looks at it.
+    pub idempotency_key: Option<String>,
     /// As it was sent; empty where there is none.
     pub body: String,
     pub body_is_base64: bool,
@@ -55,6 +57,7 @@ impl Request {
             path: without_stage(path, text("/requestContext/stage").unwrap_or("$default")).to_owned(),
             query: text("/rawQueryString").unwrap_or_default().to_owned(),
             content_type: text("/headers/content-type").map(str::to_owned),
+            idempotency_key: text("/headers/idempotency-key").map(str::to_owned),
             body: text("/body").unwrap_or_default().to_owned(),
             body_is_base64: payload.get("isBase64Encoded") == Some(&Value::Bool(true)),
             caller: caller(payload.pointer("/requestContext/authorizer")),
@@ -97,6 +100,12 @@ pub(crate) fn decoded(value: &str) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
+}
+
+/// As ECS lets clusters, services, families and containers be called. Anything else is nowhere, and AWS need not be asked.
+pub(crate) fn is_name(text: &str) -> bool {
+    let allowed = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
+    (1..=255).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// The path of a stage with a name begins with that name.

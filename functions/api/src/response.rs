@@ -23,6 +23,12 @@ impl Response {
         Response::with(202, body)
     }
 
+    /// Where to ask about what was begun.
+    pub(crate) fn at(mut self, path: String) -> Response {
+        self.headers.push(("location", path));
+        self
+    }
+
     fn with(status: u16, body: Value) -> Response {
         let headers = vec![("content-type", "application/json".to_owned())];
         Response { status, headers, body, problem: None }

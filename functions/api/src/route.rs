@@ -14,9 +14,10 @@ use crate::history;
 use crate::openapi;
 use crate::plan;
 use crate::problem::Problem;
-use crate::request::{Caller, Request};
+use crate::request::{Caller, Request, is_name};
 use crate::response::Response;
 use crate::services;
+use crate::tasks;
 
 /// API Gateway gives up after thirty seconds, and then nobody learns why.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -31,13 +32,15 @@ pub(crate) enum Handler {
     /// One, with what Pushboat would do now.
     Service,
     History,
+    /// A one-off task.
+    Task,
     /// Changes nothing.
     Plan,
     /// Changes something, so it wants to know who.
     Asks(Call),
 }
 
-pub(crate) const ROUTES: [(&str, &str, Handler); 17] = [
+pub(crate) const ROUTES: [(&str, &str, Handler); 19] = [
     ("GET", "/health", Handler::Health),
     ("GET", "/openapi.json", Handler::OpenApi),
     ("GET", "/services", Handler::Services),
@@ -53,6 +56,8 @@ pub(crate) const ROUTES: [(&str, &str, Handler); 17] = [
     ("DELETE", "/services/{cluster}/{service}/hold", Handler::Asks(Call::Unhold)),
     ("POST", "/services/{cluster}/{service}/scale", Handler::Asks(Call::Scale)),
     ("DELETE", "/services/{cluster}/{service}/scale", Handler::Asks(Call::Unscale)),
+    ("POST", "/services/{cluster}/{service}/tasks", Handler::Asks(Call::Run)),
+    ("GET", "/services/{cluster}/{service}/tasks/{task}", Handler::Task),
     ("POST", "/clusters/{cluster}/hold", Handler::Asks(Call::HoldCluster)),
     ("DELETE", "/clusters/{cluster}/hold", Handler::Asks(Call::UnholdCluster)),
 ];
@@ -93,6 +98,13 @@ pub(crate) async fn respond(
             Handler::History => {
                 let history = history::page(aws, scope, &name, &request.query).await?;
                 Ok(Response::ok(json!(history)))
+            }
+            Handler::Task => {
+                // The route ends in it.
+                let id = request.path.rsplit('/').next().unwrap_or_default();
+                let aws = aws.within(PATIENCE);
+                let task = tasks::one(&aws, scope, &name, id, &request.query).await?;
+                Ok(Response::ok(json!(task)))
             }
             Handler::Plan => {
                 let by = who(request.caller.as_ref());
@@ -151,17 +163,12 @@ fn named(route: &str, path: &str) -> Option<ServiceName> {
         match expected {
             "{cluster}" if is_name(segment) => name.cluster = segment.to_owned(),
             "{service}" if is_name(segment) => name.service = segment.to_owned(),
+            "{task}" if is_name(segment) => {}
             literal if literal == segment => {}
             _ => return None,
         }
     }
     segments.next().is_none().then_some(name)
-}
-
-/// As ECS lets clusters and services be called. Anything else is nowhere, and AWS need not be asked.
-fn is_name(text: &str) -> bool {
-    let allowed = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
-    (1..=255).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// Whoever changes nothing may be without a name.
@@ -195,6 +202,10 @@ mod tests {
         assert_eq!(named(HOLD, "/services/prod_2/web-1/hold"), name("prod_2", "web-1"));
         assert_eq!(named("/clusters/{cluster}/hold", "/clusters/prod/hold"), name("prod", ""));
         assert_eq!(named("/health", "/health"), name("", ""));
+        let task = "/services/{cluster}/{service}/tasks/{task}";
+        assert_eq!(named(task, "/services/prod/web/tasks/0123abcd"), name("prod", "web"));
+        assert_eq!(named(task, "/services/prod/web/tasks/"), None);
+        assert_eq!(named(task, "/services/prod/web/tasks/a%2Fb"), None);
         let long = format!("/services/prod/{}/hold", "w".repeat(256));
         for other in [
             "/services/prod/web",

@@ -14,6 +14,7 @@ use pushboat::model::{
     Alarm, Cluster, Deployment, Digest, Image, Progress, Rollout, RolloutState, Service, ServiceName,
     ServiceStatus, Tags, TargetHealth,
 };
+use pushboat::one_off::{Launched, Placement, RunTask};
 use pushboat::overview::Bounds;
 use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
@@ -240,6 +241,14 @@ impl Cloud for Aws {
         answer.map(drop).map_err(|error| trouble("UpdateService", &subject, error))
     }
 
+    async fn placement(&self, service: &ServiceName) -> Answer<Option<Placement>> {
+        self.find_placement(service).await
+    }
+
+    async fn run_task(&self, task: &RunTask) -> Answer<Launched> {
+        self.launch(task).await
+    }
+
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
         let tags =
             tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
@@ -311,7 +320,7 @@ fn deployment(found: &sdk::Deployment) -> Deployment {
     }
 }
 
-fn tags(list: &[sdk::Tag]) -> Tags {
+pub(crate) fn tags(list: &[sdk::Tag]) -> Tags {
     let pair = |tag: &sdk::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     list.iter().filter_map(pair).collect()
 }

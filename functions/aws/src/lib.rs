@@ -8,6 +8,7 @@
 //! | `tasks` | and again: tasks that stopped, and what services say |
 //! | `decisions` | CloudWatch Logs once more: what was decided, read back |
 //! | `zones` | ECS: where the tasks of services are |
+//! | `one_off` | ECS: a task beside a service, started and looked at |
 //! | `alarms` | CloudWatch once more: how alarms stand, and whether they are muted |
 //! | `starts` | ECS and ELBv2: how tasks have started lately |
 //! | `history` | the load of services in the memory of a warm function, topped up |
@@ -36,6 +37,7 @@ mod eventbridge;
 mod function;
 mod history;
 mod logs;
+mod one_off;
 mod presigned;
 mod raw;
 mod rollouts;
@@ -48,4 +50,5 @@ pub use alarm::alarmed;
 pub use client::{Aws, Settings, SettingsError};
 pub use event::{Home, Ignored, pushed_or_deployed, scheduled};
 pub use function::{Capacity, Everything, Releases, Translate, Work, answer, print, run, start};
+pub use logs::{LogLine, LogPage};
 pub use presigned::{PutError, Uploader};

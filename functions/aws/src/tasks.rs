@@ -42,7 +42,7 @@ impl Aws {
     }
 }
 
-fn stopped(task: &sdk::Task) -> StoppedTask {
+pub(crate) fn stopped(task: &sdk::Task) -> StoppedTask {
     let arn = task.task_arn().unwrap_or_default();
     let end = task.stopping_at().or(task.stopped_at()).and_then(moment);
     StoppedTask {

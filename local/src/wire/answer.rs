@@ -110,7 +110,10 @@ pub(super) fn refused(protocol: Protocol, service: &str, id: &RequestId, refusal
             response
         }
         Protocol::Json => {
-            let body = json!({"__type": refusal.code, "message": refusal.message});
+            let mut body = json!({"__type": refusal.code, "message": refusal.message});
+            if !refusal.resource_ids.is_empty() {
+                body["resourceIds"] = json!(refusal.resource_ids);
+            }
             let mut response = respond(id, status, "application/x-amz-json-1.1", body.to_string());
             let code = HeaderValue::from_static(refusal.code);
             response.headers_mut().insert(ERROR_TYPE, code);

@@ -89,5 +89,5 @@ fn epoch_seconds(at: Timestamp) -> f64 {
 /// The blob store does not work: nobody's fault but this program's.
 fn server_error(error: &dyn std::error::Error) -> Refusal {
     tracing::error!(%error, "the blob store failed");
-    Refusal { code: "ServerException", message: error.to_string(), http_status: 500 }
+    Refusal { http_status: 500, ..Refusal::new("ServerException", error.to_string()) }
 }

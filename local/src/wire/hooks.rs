@@ -75,14 +75,14 @@ pub(super) async fn before(
             Protocol::Json | Protocol::Cbor => Refusal::new("ThrottlingException", "Rate exceeded"),
             Protocol::Query => Refusal::new("Throttling", "Rate exceeded"),
         }),
-        Some(FaultKind::ServerError) => Err(Refusal {
-            code: match protocol {
+        Some(FaultKind::ServerError) => {
+            let code = match protocol {
                 Protocol::Json | Protocol::Cbor => "ServerException",
                 Protocol::Query => "InternalFailure",
-            },
-            message: "Service Unavailable. Please try again later.".to_owned(),
-            http_status: 500,
-        }),
+            };
+            let message = "Service Unavailable. Please try again later.";
+            Err(Refusal { http_status: 500, ..Refusal::new(code, message) })
+        }
     }
 }
 

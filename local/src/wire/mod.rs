@@ -142,9 +142,11 @@ async fn serve(State(wire): State<Wire>, request: Request) -> Response {
 
 async fn read(body: Body) -> Result<Bytes, Refusal> {
     axum::body::to_bytes(body, LARGEST_BODY_BYTES).await.map_err(|error| Refusal {
-        code: "RequestEntityTooLargeException",
-        message: format!("The request cannot be read or is larger than {LARGEST_BODY_BYTES} bytes: {error}"),
         http_status: 413,
+        ..Refusal::new(
+            "RequestEntityTooLargeException",
+            format!("The request cannot be read or is larger than {LARGEST_BODY_BYTES} bytes: {error}"),
+        )
     })
 }
 

@@ -79,7 +79,7 @@ impl AuthError {
             (Protocol::Query, AuthError::Incomplete(_)) => ("IncompleteSignature", 400),
             (Protocol::Query, AuthError::Invalid(_)) => ("SignatureDoesNotMatch", 403),
         };
-        Refusal { code, message: self.to_string(), http_status }
+        Refusal { http_status, ..Refusal::new(code, self.to_string()) }
     }
 }
 

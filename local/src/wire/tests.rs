@@ -7,5 +7,6 @@ mod elbv2;
 mod events;
 mod logs;
 mod protocol;
+mod run;
 
 use client::Place;

@@ -40,6 +40,7 @@ fn each_decision_is_announced_where_somebody_waits_for_it() {
         (Action::Continued, always("Pushboat Release Continued")),
         (Action::Held, always("Pushboat Releases Held")),
         (Action::Lifted, always("Pushboat Releases Resumed")),
+        (Action::TaskStarted, always("Pushboat Task Started")),
         (Action::Restored, always("Pushboat Revision Restored")),
         (Action::Succeeded, always("Pushboat Release Succeeded")),
     ] {

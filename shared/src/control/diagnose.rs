@@ -1,13 +1,46 @@
-//! Why a roll-out fails: what is asked for it. A question that AWS does not answer is a note in the diagnosis, never an
+//! Why a roll-out fails, or a one-off task has: what is asked for it. A question that AWS does not answer is a note in the diagnosis, never an
 //! error: a rejection waits for nothing.
 
 use super::Watch;
 use crate::cloud::Cloud;
 use crate::decision::Decision;
-use crate::diagnosis::{self, Diagnosis, Evidence, LogStream, Remedy, Secrets};
+use crate::diagnosis::{self, Diagnosis, Evidence, LogStream, Remedy, Secrets, StoppedTask};
 use crate::hint::Hint;
 use crate::model::{RolloutState, Service, TargetHealth};
 use crate::release::{Keep, Standing};
+
+/// Of a one-off task, which nobody starts again by himself.
+pub async fn of_task<C: Cloud>(cloud: &C, task: &StoppedTask, revision_arn: &str) -> Diagnosis {
+    let tasks = std::slice::from_ref(task);
+    let health = TargetHealth::default();
+    let found =
+        diagnosis::diagnose(Evidence { why: &task.stopped_reason, tasks, messages: &[], health: &health });
+    with_lines(cloud, found, revision_arn).await.said(Remedy::RunAgain)
+}
+
+/// The last lines of a task that shows the cause. Without its document nobody knows what must not be shown, so then
+/// nothing of the log is.
+async fn with_lines<C: Cloud>(cloud: &C, mut found: Diagnosis, revision_arn: &str) -> Diagnosis {
+    let Some(example) = found.example.clone() else { return found };
+    let document = match cloud.task_definition(revision_arn).await {
+        Ok(definition) => definition.document,
+        Err(error) => {
+            found.note(format!("the log could not be found: {error}"));
+            return found;
+        }
+    };
+    let lines = match LogStream::of(&document, &example.container, &example.task_id) {
+        Ok(stream) => cloud.last_log_lines(&stream).await.unwrap_or_else(|error| {
+            found.note(format!("the log could not be read: {error}"));
+            Vec::new()
+        }),
+        Err(no_log) => {
+            found.note(no_log);
+            Vec::new()
+        }
+    };
+    found.show(&lines, &Secrets::of(&document))
+}
 
 impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// `failed` is the revision's ARN and ECS's own word about its roll-out.
@@ -35,31 +68,7 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
         let evidence = Evidence { why, tasks: &tasks, messages: &messages, health };
         let mut found = diagnosis::diagnose(evidence);
         found.notes = notes;
-        self.with_lines(found, revision_arn).await.said(remedy)
-    }
-
-    /// The last lines of a task that shows the cause. Without its document nobody knows what must not be shown, so then
-    /// nothing of the log is.
-    async fn with_lines(&self, mut found: Diagnosis, revision_arn: &str) -> Diagnosis {
-        let Some(example) = found.example.clone() else { return found };
-        let document = match self.cloud.task_definition(revision_arn).await {
-            Ok(definition) => definition.document,
-            Err(error) => {
-                found.note(format!("the log could not be found: {error}"));
-                return found;
-            }
-        };
-        let lines = match LogStream::of(&document, &example.container, &example.task_id) {
-            Ok(stream) => self.cloud.last_log_lines(&stream).await.unwrap_or_else(|error| {
-                found.note(format!("the log could not be read: {error}"));
-                Vec::new()
-            }),
-            Err(no_log) => {
-                found.note(no_log);
-                Vec::new()
-            }
-        };
-        found.show(&lines, &Secrets::of(&document))
+        with_lines(self.cloud, found, revision_arn).await.said(remedy)
     }
 
     /// A roll-out under way whose tasks fail, or one that failed and stays although its image is not to blame. The

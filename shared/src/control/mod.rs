@@ -28,8 +28,9 @@ use std::cell::RefCell;
 
 pub use ask::{
     Rebound, Undone, continue_deployment, deploy, end_overrides, hold, hold_cluster, override_count,
-    release_digest, resume, rollback, set_bounds, unhold, unhold_cluster,
+    release_digest, resume, rollback, run, run_task, set_bounds, unhold, unhold_cluster,
 };
+pub use diagnose::of_task as diagnose_task;
 pub use scale::{days_of_load, scale};
 use thiserror::Error;
 

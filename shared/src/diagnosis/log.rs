@@ -6,6 +6,8 @@ use thiserror::Error;
 /// How many lines are asked for.
 pub const LINES: usize = 20;
 const LINE_CHARACTERS: usize = 300;
+/// Where all lines of a log are shown, and not the last of them.
+const LONGEST_SHOWN_CHARACTERS: usize = 16_384;
 const ALL_CHARACTERS: usize = 3_000;
 /// A shorter value is hidden only where it stands alone: without that, a `1` would take every digit with it.
 const ANYWHERE_FROM_CHARACTERS: usize = 4;
@@ -108,6 +110,11 @@ fn stands(before: Option<char>, rest: &str, value: &str) -> bool {
     let Some(after) = rest.strip_prefix(value) else { return false };
     let is_word = |it: Option<char>| it.is_some_and(char::is_alphanumeric);
     value.chars().count() >= ANYWHERE_FROM_CHARACTERS || !(is_word(before) || is_word(after.chars().next()))
+}
+
+/// A line of a log as it may be shown, however long the log is.
+pub fn shown(line: &str, secrets: &Secrets) -> String {
+    shortened(secrets.hide(line).trim_end(), LONGEST_SHOWN_CHARACTERS)
 }
 
 /// The last lines, oldest first: none of them endless, and not too many in all.

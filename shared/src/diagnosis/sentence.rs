@@ -26,6 +26,8 @@ pub(super) fn of(diagnosis: &Diagnosis, remedy: Remedy<'_>) -> Said {
             format!("{short}; transient: remove this tag to try again"),
             format!("this was not the image's fault: remove the tag {tag} from the service to try it again"),
         ),
+        (Kind::Transient, Remedy::RunAgain) => (short, "it may pass: run it again".to_owned()),
+        (_, Remedy::RunAgain) => (short, todo_of_one_off(diagnosis.cause).to_owned()),
         (Kind::Transient, Remedy::Wait) => (short, "it may pass: ECS tries again by itself".to_owned()),
         _ => (short, todo(diagnosis.cause).to_owned()),
     };
@@ -104,6 +106,16 @@ fn todo(cause: Cause) -> &'static str {
         | Cause::SpotInterruption
         | Cause::Infrastructure
         | Cause::Unknown => "",
+    }
+}
+
+/// Of a task that is to end, where its end is another than it should be.
+fn todo_of_one_off(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Exited | Cause::EndedByItself => {
+            "correct what it runs or is configured with, and run it again"
+        }
+        other => todo(other),
     }
 }
 

@@ -13,11 +13,12 @@ use pushboat::metrics::Metrics;
 use pushboat::model::{
     Alarm, AlarmState, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
 };
+use pushboat::one_off::{Launched, Placement, RunTask};
 use pushboat::overview::Bounds;
 use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
 use pushboat_local::world::ecr::Repeat;
-use pushboat_local::world::ecs::{HookAction, StopType, UpdateService};
+use pushboat_local::world::ecs::{self as world_ecs, HookAction, StopType, UpdateService};
 use pushboat_local::world::elb::TargetState;
 use pushboat_local::world::{Refusal, World};
 use serde_json::{Map, Value, json};
@@ -367,6 +368,27 @@ impl Cloud for Lens {
             stage.tagged(id, arn, &tags);
         };
         self.write("TagResource", arn, touch, done).await
+    }
+
+    async fn placement(&self, service: &ServiceName) -> Answer<Option<Placement>> {
+        Ok(self.service(service).await?.map(|_| Placement::default()))
+    }
+
+    async fn run_task(&self, task: &RunTask) -> Answer<Launched> {
+        let request = world_ecs::RunTask {
+            cluster: Some(task.cluster.clone()),
+            task_definition: task.task_definition_arn.clone(),
+            count: 1,
+            client_token: Some(task.client_token.clone()),
+            tags: task.tags.clone(),
+            ..world_ecs::RunTask::default()
+        };
+        let touch = |world: &mut World| world.run_task(request.clone());
+        let ran = self.write("RunTask", &task.task_definition_arn, touch, |_, _| ()).await?;
+        Ok(match ran.tasks.first() {
+            Some(task) => Launched::Task(task.arn.clone()),
+            None => Launched::Nowhere(ran.failures.join("; ")),
+        })
     }
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {

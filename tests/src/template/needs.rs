@@ -85,12 +85,17 @@ impl<'a> Row<'a> {
 }
 
 /// `None` for a call that the table does not know. A family without a revision is authorized as its newest one, which
-/// is why `newest` is asked for it.
-pub fn needs(call: &RecordedCall, newest: impl Fn(&str) -> String) -> Option<Vec<Need>> {
+/// is why `newest` is asked for it; `roles` knows those of a revision.
+pub fn needs(
+    call: &RecordedCall,
+    newest: impl Fn(&str) -> String,
+    roles: impl Fn(&str) -> Vec<String>,
+) -> Option<Vec<Need>> {
     let row = Row::of(call);
     let here = &row.here;
     Some(match row.action.as_str() {
         "ecs:RegisterTaskDefinition" => registering(&row),
+        "ecs:RunTask" => running(&row, &roles(row.text("taskDefinition"))),
         "ecs:UpdateService" => {
             let mut context = row.in_cluster();
             if let Some(definition) = row.request["taskDefinition"].as_str() {
@@ -189,14 +194,23 @@ fn registering(row: &Row<'_>) -> Vec<Need> {
     let revision = arn("ecs", &format!("task-definition/{}:1", row.text("family")));
     let creates = row.with("ecs:CreateAction", "RegisterTaskDefinition".to_owned());
     let tags = Need { action: "ecs:TagResource".into(), resource: revision.clone(), context: creates };
-    let to_tasks = row.with("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned());
     let roles = ["taskRoleArn", "executionRoleArn"].iter().filter_map(|role| row.request[*role].as_str());
-    let passed = roles.map(|role| Need {
-        action: "iam:PassRole".into(),
-        resource: role.to_owned(),
-        context: to_tasks.clone(),
-    });
-    [row.need(revision, &row.here), tags].into_iter().chain(passed).collect()
+    [row.need(revision, &row.here), tags].into_iter().chain(roles.map(|role| passing(row, role))).collect()
+}
+
+/// With its tags and the roles of its revision.
+fn running(row: &Row<'_>, roles: &[String]) -> Vec<Need> {
+    let creates = row.with("ecs:CreateAction", "RunTask".to_owned());
+    // The task gets its id only now.
+    let tags =
+        Need { action: "ecs:TagResource".into(), resource: row.within("task", "0123"), context: creates };
+    let run = row.need(row.text("taskDefinition").to_owned(), &row.in_cluster());
+    [run, tags].into_iter().chain(roles.iter().map(|role| passing(row, role))).collect()
+}
+
+fn passing(row: &Row<'_>, role: &str) -> Need {
+    let to_tasks = row.with("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned());
+    Need { action: "iam:PassRole".into(), resource: role.to_owned(), context: to_tasks }
 }
 
 /// `…:service-revision/<cluster>/<service>/<id>`, or of a `service-deployment` → `…:service/<cluster>/<service>`

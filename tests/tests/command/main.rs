@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod connection;
+mod one_off;
 mod person;
 mod plans;
 
@@ -96,6 +97,11 @@ async fn the_readme_s_commands_do_what_they_say() {
                 );
                 assert_eq!(local.view().unwrap().digest.as_deref(), Some(first.as_str()));
             }
+            ["run", ..] => {
+                let said = person.told(0, &words).await;
+                assert!(said.out.contains("the settings can be meant"), "{}", said.out);
+                assert!(said.aside.contains("ended well"), "{}", said.aside);
+            }
             ["resume", ..] => {
                 let said = person.told(0, &words).await;
                 assert!(said.out.contains("lifted") && said.out.contains("released"), "{}", said.out);
@@ -118,6 +124,7 @@ async fn the_readme_s_commands_do_what_they_say() {
         "deploy",
         "hold",
         "scale",
+        "run",
         "resume",
         "continue",
         "completions",

@@ -30,12 +30,26 @@ fn examples() -> BTreeMap<String, (String, String, String)> {
     calls.map(read).collect()
 }
 
-struct Person<'a>(&'a Local);
+pub(super) struct Person<'a>(pub(super) &'a Local);
 
 impl Person<'_> {
-    async fn sends(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(super) async fn sends(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.sends_once(method, path, body, None).await
+    }
+
+    /// With an Idempotency-Key.
+    pub(super) async fn sends_once(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        key: Option<&str>,
+    ) -> (u16, Value) {
         let at = &self.0.addresses;
-        let request = request(method, &format!("{}{path}", at.api), body.as_bytes());
+        let mut request = request(method, &format!("{}{path}", at.api), body.as_bytes());
+        if let Some(key) = key {
+            request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        }
         let key = (at.access_key_id.as_str(), at.secret_access_key.as_str());
         send(signed(request, body.as_bytes(), key, SignatureLocation::Headers)).await
     }
@@ -233,12 +247,21 @@ async fn calls_are_all_written_down(person: &Person<'_>) {
             | "POST resume"
             | "POST hold of the cluster"
             | "DELETE hold of the cluster"
-            | "POST continue" => person.sends(&method, &path, &body).await,
+            | "POST continue"
+            | "POST tasks"
+            | "GET 0123456789abcdef" => person.sends(&method, &path, &body).await,
             _ => (200, Value::Null),
         };
-        // No deployment waits at a hook.
-        assert_eq!(status, if name == "POST continue" { 409 } else { 200 }, "{name}: {answer}");
-        let path = path.split('?').next().unwrap();
+        let expected = match name.as_str() {
+            // No deployment waits at a hook.
+            "POST continue" => 409,
+            "POST tasks" => 202,
+            // Nobody's.
+            "GET 0123456789abcdef" => 404,
+            _ => 200,
+        };
+        assert_eq!(status, expected, "{name}: {answer}");
+        let path = path.split('?').next().unwrap().replace("0123456789abcdef", "{task}");
         let key = path.replace("/pushboat/game-2048", "/{cluster}/{service}");
         methods.push(format!("{method} {}", key.replace("/pushboat/", "/{cluster}/")));
     }

@@ -6,6 +6,7 @@ mod asks;
 mod base;
 mod delivery;
 mod image;
+mod one_off;
 mod people;
 mod wrong;
 

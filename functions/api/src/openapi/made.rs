@@ -4,9 +4,11 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::answers::{Decided, Health, History, Plan, Service, Services};
+use crate::answers::{Decided, Health, History, Plan, Service, Services, Task};
 use crate::asks::Call;
-use crate::bodies::{ContinueBody, DeployBody, HoldBody, NothingBody, ReleaseBody, RollbackBody, ScaleBody};
+use crate::bodies::{
+    ContinueBody, DeployBody, HoldBody, NothingBody, ReleaseBody, RollbackBody, RunBody, ScaleBody,
+};
 use crate::problem::Document;
 use crate::route::{Handler, ROUTES};
 
@@ -56,7 +58,8 @@ pub(super) fn document() -> Value {
         "info": {
             "title": "Pushboat",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Services on Amazon ECS: what runs and why, and what people ask for. Asking twice is asking once.",
+            "description": "Services on Amazon ECS: what runs and why, and what people ask for. Asking twice is asking once, \
+                            for a one-off task with the same Idempotency-Key.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "security": [{ "iam": [] }, { "jwt": [] }],
@@ -92,8 +95,11 @@ fn parameters(path: &str) -> Value {
             "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$" },
         })
     };
-    let found: Vec<Value> =
-        ["cluster", "service"].iter().filter(|name| named(name)).map(|name| parameter(name)).collect();
+    let found: Vec<Value> = ["cluster", "service", "task"]
+        .iter()
+        .filter(|name| named(name))
+        .map(|name| parameter(name))
+        .collect();
     if found.is_empty() { json!({}) } else { json!({ "parameters": found }) }
 }
 
@@ -167,6 +173,13 @@ impl Maker {
                     "What the service has run and how many tasks it was told to have, newest first",
                 )
             },
+            Handler::Task => About {
+                query: vec![
+                    query("after", "`log.next` of the answer before: the lines behind it", text()),
+                    query("container", "Whose log", text()),
+                ],
+                ..self.reads::<Task>("A one-off task: how it stands, what it wrote, and why it failed")
+            },
             Handler::Plan => About {
                 query: vec![
                     query("tag", "Plan a deployment of this image", text()),
@@ -208,6 +221,14 @@ impl Maker {
                 self.changes::<NothingBody>("Lifts the hold; what is due is released")
             }
             Call::Scale => self.changes::<ScaleBody>("So many tasks for a time, or other bounds for good"),
+            Call::Run => About {
+                query: vec![json!({
+                    "name": "Idempotency-Key", "in": "header",
+                    "description": "The same key with the same request is the same task, for a day",
+                    "schema": { "type": "string", "pattern": "^[!-~]{1,64}$" },
+                })],
+                ..self.changes::<RunBody>("Run a one-off task where the service's tasks run")
+            },
             Call::Unscale => self.changes::<NothingBody>("The load decides again"),
         }
     }
@@ -216,7 +237,7 @@ impl Maker {
         let About { summary, query, body, answers, problems } = self.about(handler);
         let mut responses = Map::new();
         for (status, schema) in answers {
-            let description = if status == "202" { "A deployment goes on now" } else { "As it is" };
+            let description = if status == "202" { "It goes on now" } else { "As it is" };
             let content = json!({ "application/json": { "schema": schema } });
             responses.insert(status.to_owned(), json!({ "description": description, "content": content }));
         }

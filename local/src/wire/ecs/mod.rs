@@ -7,12 +7,13 @@
 //! | `document` | what ECS adds to a registered document when it shows it |
 //! | `services`, `service_view` | services: asking, and how one is shown |
 //! | `deployments` | service deployments and revisions |
-//! | `tasks` | tasks |
+//! | `tasks`, `run` | tasks; those outside a service |
 //! | `tags` | tags, and the lists of them in other requests |
 
 mod clusters;
 mod deployments;
 mod document;
+mod run;
 mod service_view;
 mod services;
 mod tags;
@@ -29,7 +30,7 @@ use crate::world::{Refusal, Timestamp, World};
 
 type Operation = fn(&mut World, &Caller, &Value) -> Result<Value, Refusal>;
 
-const OPERATIONS: [(&str, Operation); 25] = [
+const OPERATIONS: [(&str, Operation); 26] = [
     ("ContinueServiceDeployment", deployments::go_on),
     ("CreateCluster", clusters::create),
     ("CreateService", services::create),
@@ -50,6 +51,7 @@ const OPERATIONS: [(&str, Operation); 25] = [
     ("ListTaskDefinitions", task_definitions::list),
     ("ListTasks", tasks::list),
     ("RegisterTaskDefinition", task_definitions::register),
+    ("RunTask", run::run),
     ("StopServiceDeployment", deployments::stop),
     ("StopTask", tasks::stop),
     ("TagResource", tags::tag),
@@ -58,10 +60,8 @@ const OPERATIONS: [(&str, Operation); 25] = [
 ];
 
 pub(super) fn call(wire: &Wire, caller: &Caller, operation: &str, body: &Value) -> Result<Value, Refusal> {
-    if ["RunTask", "StartTask"].contains(&operation) {
-        return Err(unsupported(
-            "Tasks outside a service are not built here: create a service, its scheduler starts them.",
-        ));
+    if operation == "StartTask" {
+        return Err(unsupported("There are no container instances here to start a task on: use RunTask."));
     }
     let (_, carry_out) = OPERATIONS.iter().find(|(name, _)| *name == operation).ok_or_else(|| {
         let known: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();

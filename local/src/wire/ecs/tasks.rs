@@ -1,9 +1,12 @@
-//! Tasks: listing, describing, stopping. Only services start them here.
+//! Tasks: listing, describing, stopping, whoever started them.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Paging, arn_of, insert_moments, invalid, last_part, missing, parse, required, services};
+use super::{
+    Paging, arn_of, includes_tags, insert_moments, invalid, last_part, missing, parse, required, services,
+    tags,
+};
 use crate::wire::Caller;
 use crate::world::ecs::{Container, Task, TaskStatus};
 use crate::world::{Refusal, World};
@@ -42,10 +45,15 @@ pub(super) fn list(world: &mut World, _caller: &Caller, body: &Value) -> Result<
             && task.desired_status.as_str() == desired
             && service.is_none_or(|arn| task.service_arn.as_ref() == Some(arn))
             && request.family.as_deref().is_none_or(|family| family_of(task) == family)
-            && request.started_by.as_ref().is_none_or(|starter| task.deployment_id.as_ref() == Some(starter))
+            && request.started_by.as_ref().is_none_or(|starter| started_by(task) == Some(starter))
     };
     let arns = world.ecs.tasks.iter().filter(fits).map(|task| task.arn.clone()).collect();
     request.paging.answer("taskArns", arns, 100)
+}
+
+/// Of a service's task, the deployment.
+fn started_by(task: &Task) -> Option<&String> {
+    task.deployment_id.as_ref().or(task.started_by.as_ref())
 }
 
 fn family_of(task: &Task) -> &str {
@@ -58,6 +66,7 @@ fn family_of(task: &Task) -> &str {
 struct Describe {
     cluster: Option<String>,
     tasks: Vec<String>,
+    include: Vec<String>,
 }
 
 pub(super) fn describe(world: &mut World, _caller: &Caller, body: &Value) -> Result<Value, Refusal> {
@@ -73,7 +82,7 @@ pub(super) fn describe(world: &mut World, _caller: &Caller, body: &Value) -> Res
     let mut failures = Vec::new();
     for name in &request.tasks {
         match world.find_task(request.cluster.as_deref(), name)? {
-            Some(task) => found.push(show(world, task)),
+            Some(task) => found.push(show(world, task, includes_tags(&request.include))),
             None => failures.push(missing(&arn_of(world, &format!("task/{}", cluster.name), name))),
         }
     }
@@ -92,16 +101,18 @@ pub(super) fn stop(world: &mut World, _caller: &Caller, body: &Value) -> Result<
     let request: Stop = parse(body)?;
     let name = required(&request.task, "task")?;
     let task = world.stop_task(request.cluster.as_deref(), name, request.reason.as_deref())?;
-    Ok(json!({"task": show(world, &task)}))
+    Ok(json!({"task": show(world, &task, true)}))
 }
 
-fn show(world: &World, task: &Task) -> Value {
+pub(super) fn show(world: &World, task: &Task, with_tags: bool) -> Value {
     let definition = world.find_task_definition(&task.task_definition_arn).ok();
     let size = |member: &str| {
         let value = definition.and_then(|definition| definition.document.get(member));
         value.cloned().unwrap_or(Value::Null)
     };
     let containers = task.containers.iter();
+    let overridden =
+        |one: &Container| task.overrides.get(&one.name).cloned().unwrap_or_default().show(&one.name);
     let mut shown = json!({
         "taskArn": task.arn,
         "clusterArn": task.cluster_arn,
@@ -118,17 +129,18 @@ fn show(world: &World, task: &Task) -> Value {
         "attachments": [],
         "attributes": [],
         "overrides": {
-            "containerOverrides": task.containers.iter().map(|one| json!({"name": one.name})).collect::<Vec<_>>(),
+            "containerOverrides": task.containers.iter().map(overridden).collect::<Vec<_>>(),
             "inferenceAcceleratorOverrides": [],
         },
         "containers": containers.map(|container| show_container(task, container)).collect::<Vec<_>>(),
         "version": task.version,
-        "tags": [],
+        "tags": if with_tags { tags::show(&task.tags) } else { json!([]) },
     });
     for (member, value) in [
         ("cpu", size("cpu")),
         ("memory", size("memory")),
-        ("startedBy", json!(task.deployment_id)),
+        ("startedBy", json!(started_by(task))),
+        ("capacityProviderName", json!(task.capacity_provider)),
         ("stopCode", json!(task.stop_code)),
         ("stoppedReason", json!(task.stopped_reason)),
     ] {

@@ -15,9 +15,8 @@ pub(super) fn create(wire: &Wire, form: &Form) -> Result<Xml, Refusal> {
     let subnets = subnets(form)?;
     let tags = tags::read(form)?;
     let address = Address::reserve(0).map_err(|error| Refusal {
-        code: "InternalFailure",
-        message: format!("No port could be opened on 127.0.0.1: {error}"),
         http_status: 500,
+        ..Refusal::new("InternalFailure", format!("No port could be opened on 127.0.0.1: {error}"))
     })?;
     wire.hub.with(|world| {
         let dns_name = address.get().to_string();

@@ -79,7 +79,7 @@ async fn what_is_not_built_says_what_is() {
     assert!(message.contains("CreateDaemon") && message.contains("UpdateService"), "{message}");
     let (code, _) = place.json("ecs", "Other_20200101.Get", "{}").await.refused();
     assert_eq!(code, "UnknownOperationException");
-    let (code, _) = place.ecs("RunTask", &json!({"taskDefinition": "x"})).await.refused();
+    let (code, _) = place.ecs("StartTask", &json!({"taskDefinition": "x"})).await.refused();
     assert_eq!(code, "UnsupportedFeatureException");
 
     let answer = place.elb("Action=CreateRule").await;

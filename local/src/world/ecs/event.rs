@@ -100,7 +100,7 @@ impl World {
             "lastStatus": task.last_status.as_str(),
             "launchType": "FARGATE",
             "memory": size("memory"),
-            "overrides": { "containerOverrides": [] },
+            "overrides": { "containerOverrides": container_overrides(task) },
             "platformVersion": "1.4.0",
             "taskArn": task.arn,
             "taskDefinitionArn": task.task_definition_arn,
@@ -110,7 +110,8 @@ impl World {
         if task.last_status >= TaskStatus::Pending {
             detail.insert("connectivity".into(), "CONNECTED".into());
         }
-        put(&mut detail, "startedBy", task.deployment_id.clone());
+        put(&mut detail, "startedBy", task.deployment_id.clone().or_else(|| task.started_by.clone()));
+        put(&mut detail, "capacityProviderName", task.capacity_provider.clone());
         put(&mut detail, "stopCode", task.stop_code.map(str::to_owned));
         put(&mut detail, "stoppedReason", task.stopped_reason.clone());
         let mut put_time = |member, at: Option<Timestamp>| put(&mut detail, member, at.map(iso_millis));
@@ -121,6 +122,12 @@ impl World {
         put_time("stoppedAt", task.stopped_at);
         Value::Object(detail)
     }
+}
+
+/// Of a task that does what its revision says, none.
+fn container_overrides(task: &Task) -> Vec<Value> {
+    let overridden = task.overrides.iter();
+    overridden.map(|(name, otherwise)| otherwise.show(name)).collect()
 }
 
 fn container_detail(task: &Task, container: &super::Container) -> Value {

@@ -12,9 +12,10 @@
 //! | `rolling` | how many tasks to start and stop now, within minimum and maximum percent |
 //! | `scheduler` | which of them, over the zones; unhealthy tasks |
 //! | `task` | one task's life, from PROVISIONING to STOPPED |
+//! | `run` | tasks outside a service |
 //! | `report` | what containers did outside |
 //! | `metrics` | what CloudWatch's measuring needs to know of tasks |
-//! | `tag` | tags on clusters, services and task definitions |
+//! | `tag` | tags on clusters, services, tasks and task definitions |
 //! | `event` | what ECS tells: service messages and the events on the bus |
 //!
 //! Container health checks (`healthCheck` in a task definition) are kept but not carried out: a task is healthy
@@ -30,6 +31,7 @@ mod report;
 mod requests;
 mod rollback;
 mod rolling;
+mod run;
 mod scheduler;
 mod service;
 mod tag;
@@ -40,7 +42,8 @@ mod tests;
 
 pub use metrics::Reservation;
 pub use native::{Hook, HookAction, Stage, Stages, configuration as native_configuration};
-pub use requests::{CreateService, StopType, Tags, TaskCounts, UpdateService};
+pub use requests::{ContainerOverride, CreateService, RunTask, StopType, Tags, TaskCounts, UpdateService};
+pub use run::Ran;
 
 use std::collections::BTreeMap;
 
@@ -56,6 +59,8 @@ pub struct Ecs {
     pub tasks: Vec<Task>,
     pub service_deployments: Vec<ServiceDeployment>,
     pub service_revisions: Vec<ServiceRevision>,
+    /// What client tokens of RunTask stand for.
+    pub(crate) known_runs: Vec<run::KnownRun>,
     /// Fargate has nowhere to run another task: for those who want to see what comes of it.
     pub no_capacity: bool,
 }
@@ -249,6 +254,12 @@ pub struct Task {
     pub service_arn: Option<String>,
     /// The deployment that started it, `ecs-svc/…`.
     pub deployment_id: Option<String>,
+    /// Of a task outside a service: what was said when it was asked for.
+    pub started_by: Option<String>,
+    pub(crate) capacity_provider: Option<String>,
+    /// By container.
+    pub(crate) overrides: BTreeMap<String, ContainerOverride>,
+    pub tags: Tags,
     pub(crate) service_revision_arn: Option<String>,
     /// Those of its service when it started.
     pub(crate) load_balancers: Vec<ServiceLoadBalancer>,

@@ -42,6 +42,32 @@ pub struct UpdateService {
     pub passed_through: Map<String, Value>,
 }
 
+/// Tasks outside a service. Two requests that are equal are the same to a client token.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunTask {
+    pub cluster: Option<String>,
+    pub task_definition: String,
+    pub count: u32,
+    /// `family:<family>` when absent.
+    pub group: Option<String>,
+    pub started_by: Option<String>,
+    pub client_token: Option<String>,
+    /// By container.
+    pub overrides: BTreeMap<String, ContainerOverride>,
+    pub tags: Tags,
+    /// Those of the revision as well.
+    pub propagates_tags: bool,
+    /// `launchType`, `capacityProviderStrategy`, `networkConfiguration`.
+    pub placement: Map<String, Value>,
+}
+
+/// What one task does otherwise than its revision says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerOverride {
+    pub command: Option<Vec<String>>,
+    pub environment: Vec<(String, String)>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopType {
     Abort,

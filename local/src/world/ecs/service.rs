@@ -220,7 +220,7 @@ impl World {
 }
 
 /// A service that does not say where its tasks run takes its cluster's default.
-fn apply_default_strategy(service: &mut Map<String, Value>, cluster: &Cluster) {
+pub(super) fn apply_default_strategy(service: &mut Map<String, Value>, cluster: &Cluster) {
     let says = |member: &str| service.contains_key(member);
     if says("launchType") || says("capacityProviderStrategy") {
         return;

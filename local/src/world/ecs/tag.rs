@@ -1,6 +1,6 @@
-//! Tags on clusters, services and task definitions, within ECS's limits.
+//! Tags on clusters, services, tasks and task definitions, within ECS's limits.
 
-use super::{ServiceStatus, Tags, invalid};
+use super::{ServiceStatus, Tags, TaskStatus, invalid};
 use crate::world::{Refusal, World};
 
 const MOST_TAGS: usize = 50;
@@ -41,7 +41,7 @@ fn has_only_tag_characters(text: &str) -> bool {
 }
 
 impl World {
-    /// Services, task definitions, clusters by ARN.
+    /// Services, tasks, task definitions, clusters by ARN.
     pub fn tags_of(&self, arn: &str) -> Result<&Tags, Refusal> {
         let ecs = &self.ecs;
         if let Some(service) = ecs.services.iter().find(|it| it.arn == arn) {
@@ -51,9 +51,11 @@ impl World {
             };
         }
         let mut clusters = ecs.clusters.iter().filter(|it| it.active).map(|it| (&it.arn, &it.tags));
+        let mut tasks = ecs.tasks.iter().map(|it| (&it.arn, &it.tags));
         let mut task_definitions = ecs.task_definitions.iter().map(|it| (&it.arn, &it.tags));
         clusters
             .find(|(its_arn, _)| *its_arn == arn)
+            .or_else(|| tasks.find(|(its_arn, _)| *its_arn == arn))
             .or_else(|| task_definitions.find(|(its_arn, _)| *its_arn == arn))
             .map(|(_, tags)| tags)
             .ok_or_else(|| no_such_resource(arn))
@@ -61,6 +63,7 @@ impl World {
 
     pub fn tag_resource(&mut self, arn: &str, tags: Tags) -> Result<(), Refusal> {
         check(&tags)?;
+        self.check_task_lives(arn)?;
         let mut merged = self.tags_of(arn)?.clone();
         merged.extend(tags);
         check_count(merged.len())?;
@@ -70,18 +73,29 @@ impl World {
 
     /// Keys that are not there are no error.
     pub fn untag_resource(&mut self, arn: &str, keys: &[String]) -> Result<(), Refusal> {
+        self.check_task_lives(arn)?;
         let mut left = self.tags_of(arn)?.clone();
         left.retain(|key, _| !keys.contains(key));
         self.replace_tags(arn, left);
         Ok(())
     }
 
+    /// Tags of a task that has stopped stay as they are.
+    fn check_task_lives(&self, arn: &str) -> Result<(), Refusal> {
+        let mut tasks = self.ecs.tasks.iter();
+        match tasks.any(|it| it.arn == arn && it.last_status == TaskStatus::Stopped) {
+            true => Err(invalid("The specified task is stopped. Specify a running task and try again.")),
+            false => Ok(()),
+        }
+    }
+
     fn replace_tags(&mut self, arn: &str, tags: Tags) {
         let ecs = &mut self.ecs;
         let services = ecs.services.iter_mut().map(|it| (&it.arn, &mut it.tags));
         let clusters = ecs.clusters.iter_mut().map(|it| (&it.arn, &mut it.tags));
+        let tasks = ecs.tasks.iter_mut().map(|it| (&it.arn, &mut it.tags));
         let task_definitions = ecs.task_definitions.iter_mut().map(|it| (&it.arn, &mut it.tags));
-        let mut all = services.chain(clusters).chain(task_definitions);
+        let mut all = services.chain(clusters).chain(tasks).chain(task_definitions);
         if let Some((_, place)) = all.find(|(its_arn, _)| *its_arn == arn) {
             *place = tags;
         }

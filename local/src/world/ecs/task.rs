@@ -14,7 +14,7 @@ use crate::world::{Effect, Refusal, StartContainer, StartTask, World};
 /// Where the processes of tasks are reached.
 const TARGET_ADDRESS: &str = "127.0.0.1";
 
-const NO_CAPACITY: &str =
+pub(super) const NO_CAPACITY: &str =
     "Capacity is unavailable at this time. Please try again later or in a different availability zone";
 
 /// Why a task stops, each with ECS's `stopCode` and `stoppedReason`.
@@ -107,20 +107,36 @@ impl Task {
 impl World {
     /// Starts a task of a service's revision in a zone and returns its id.
     pub(super) fn launch_task(&mut self, service: usize, deployment: usize, zone: &str) -> String {
-        let id = self.new_id();
         let service = &self.ecs.services[service];
-        let cluster_name = last_part(&service.cluster_arn).to_owned();
         let deployment = &service.deployments[deployment];
-        let task = Task {
-            arn: self.arn("ecs", &format!("task/{cluster_name}/{id}")),
-            id: id.clone(),
-            cluster_arn: service.cluster_arn.clone(),
-            task_definition_arn: deployment.task_definition_arn.clone(),
+        let (cluster_arn, definition) = (service.cluster_arn.clone(), deployment.task_definition_arn.clone());
+        let of_service = Task {
             group: format!("service:{}", service.name),
             service_arn: Some(service.arn.clone()),
             deployment_id: Some(deployment.id.clone()),
             service_revision_arn: Some(deployment.service_revision_arn.clone()),
             load_balancers: service.load_balancers.clone(),
+            ..self.new_task(cluster_arn, definition, zone)
+        };
+        self.add_task(of_service)
+    }
+
+    /// A task of nobody, which is not among the others yet.
+    pub(super) fn new_task(&self, cluster_arn: String, task_definition_arn: String, zone: &str) -> Task {
+        Task {
+            arn: String::new(),
+            id: String::new(),
+            cluster_arn,
+            task_definition_arn,
+            group: String::new(),
+            service_arn: None,
+            deployment_id: None,
+            started_by: None,
+            capacity_provider: None,
+            overrides: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            service_revision_arn: None,
+            load_balancers: Vec::new(),
             zone: zone.into(),
             last_status: TaskStatus::Provisioning,
             desired_status: TaskStatus::Running,
@@ -136,9 +152,17 @@ impl World {
             due_at: Some(self.now + SignedDuration::from_millis(self.settings.timing.provisioning_millis)),
             was_healthy: false,
             version: 0,
-        };
-        let containers = self.new_containers(&task, &cluster_name);
-        self.ecs.tasks.push(Task { containers, ..task });
+        }
+    }
+
+    /// Names it and begins its life; its id.
+    pub(super) fn add_task(&mut self, mut task: Task) -> String {
+        let id = self.new_id();
+        let cluster_name = last_part(&task.cluster_arn).to_owned();
+        task.id.clone_from(&id);
+        task.arn = self.arn("ecs", &format!("task/{cluster_name}/{id}"));
+        task.containers = self.new_containers(&task, &cluster_name);
+        self.ecs.tasks.push(task);
         self.task_changed(self.ecs.tasks.len() - 1);
         id
     }
@@ -249,16 +273,20 @@ impl World {
         let start = |container: &Container| {
             let document = definition.container(&container.name)?;
             let stop_timeout = document.get("stopTimeout").and_then(serde_json::Value::as_u64);
+            let otherwise = task.overrides.get(&container.name).cloned().unwrap_or_default();
+            let mut environment = environment(document);
+            environment.retain(|(name, _)| !otherwise.environment.iter().any(|(other, _)| other == name));
+            environment.extend(otherwise.environment);
             Some(StartContainer {
                 name: container.name.clone(),
                 image: self.resolved_image(task, container),
                 entry_point: texts(document, "entryPoint"),
-                command: texts(document, "command"),
+                command: otherwise.command.unwrap_or_else(|| texts(document, "command")),
                 working_directory: document
                     .get("workingDirectory")
                     .and_then(serde_json::Value::as_str)
                     .map(str::to_owned),
-                environment: environment(document),
+                environment,
                 container_port: container.container_port,
                 stop_timeout_seconds: stop_timeout
                     .and_then(|it| u32::try_from(it).ok())

@@ -1,4 +1,4 @@
-//! What a person asks for: go back, let a digest return, take over again, hold, continue, another count.
+//! What a person asks for: go back, let a digest return, take over again, hold, continue, another count, a one-off task.
 //!
 //! Each is a decision that stands elsewhere (`rollback`, `hold`, `native`) and its writes. Asking twice is asking once.
 //! Everything that is done or refused is one line of the decision log, with the name of who asked.
@@ -10,6 +10,7 @@ mod hold;
 mod pause;
 mod rejection;
 mod rollback;
+pub mod run;
 
 pub use count::{Rebound, end_overrides, override_count, set_bounds};
 pub use deploy::deploy;
@@ -18,6 +19,7 @@ pub use hold::{hold, hold_cluster, unhold, unhold_cluster};
 pub use pause::continue_deployment;
 pub use rejection::release_digest;
 pub use rollback::rollback;
+pub use run::run_task;
 use thiserror::Error;
 
 use super::say::Notes;
@@ -41,6 +43,8 @@ pub enum Undone {
     NoService(ServiceName),
     #[error("{0}")]
     Refused(String),
+    #[error("the key stands for another request, for which there is the task {}", .tasks.join(", "))]
+    KeyTaken { tasks: Vec<String> },
     #[error(transparent)]
     NotAHold(#[from] NotAHold),
     #[error(transparent)]
@@ -79,11 +83,12 @@ struct What {
     reason: String,
     revision: Option<String>,
     digest: Option<String>,
+    task: Option<String>,
 }
 
 impl What {
     fn new(action: Action, reason: impl ToString) -> What {
-        What { action, reason: reason.to_string(), revision: None, digest: None }
+        What { action, reason: reason.to_string(), revision: None, digest: None, task: None }
     }
 }
 
@@ -110,9 +115,9 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
     /// The line for what was done, or for why it was not.
     fn tell(&mut self, service: &ServiceName, done: Said) -> Done {
         match done {
-            Ok(What { action, reason, revision, digest }) => {
+            Ok(What { action, reason, revision, digest, task }) => {
                 let mut decision = self.decision(service, action, reason);
-                (decision.revision, decision.digest) = (revision, digest);
+                (decision.revision, decision.digest, decision.task) = (revision, digest, task);
                 (self.log)(decision);
                 Ok(())
             }

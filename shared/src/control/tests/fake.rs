@@ -17,6 +17,7 @@ use crate::model::{
     Alarm, AlarmState, Cluster, Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Progress, Rollout,
     RolloutImage, RolloutState, Service, ServiceName, ServiceStatus, Tags, TargetHealth,
 };
+use crate::one_off::{Launched, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::{TEMPLATE, TaskDefinition, family_and_number};
@@ -77,6 +78,10 @@ pub(super) struct Fake {
     pub(super) muted: RefCell<BTreeSet<String>>,
     /// What a person does just before the next change of a desired count.
     pub(super) slips_in_before_count: RefCell<Option<fn(&Fake)>>,
+    /// One-off tasks that were asked for.
+    pub(super) runs: RefCell<Vec<RunTask>>,
+    /// What comes of the next one, if it is no task.
+    pub(super) launch: RefCell<Option<Launched>>,
     /// Seconds since eight o'clock.
     pub(super) seconds: Cell<i64>,
 }
@@ -566,6 +571,24 @@ impl Cloud for Fake {
             definition.tags.extend(tags.clone());
         }
         Ok(())
+    }
+
+    async fn placement(&self, service: &ServiceName) -> Answer<Option<Placement>> {
+        self.check("DescribeServices")?;
+        let is_there = self.services.borrow().iter().any(|it| it.name == *service);
+        let described = json!({
+            "launchType": "FARGATE", "platformVersion": "LATEST", "desiredCount": 2, "capacityProviderStrategy": [],
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "invented": [1]}},
+        });
+        Ok(described.as_object().filter(|_| is_there).map(Placement::of))
+    }
+
+    async fn run_task(&self, task: &RunTask) -> Answer<Launched> {
+        self.check("RunTask")?;
+        self.writes.borrow_mut().push(format!("run {}", task.task_definition_arn));
+        self.runs.borrow_mut().push(task.clone());
+        let as_told = self.launch.borrow_mut().take();
+        Ok(as_told.unwrap_or_else(|| Launched::Task("arn:aws:ecs:eu:1:task/pushboat/0123".into())))
     }
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {

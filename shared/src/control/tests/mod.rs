@@ -14,6 +14,7 @@ mod people_runs;
 mod rehearsing;
 mod restoring;
 mod returning;
+mod running;
 mod runs;
 mod scaling;
 mod template;

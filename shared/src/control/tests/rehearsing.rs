@@ -61,6 +61,7 @@ fn written(call: Call) -> String {
         }
         Call::StopServiceDeployment { service_deployment } => format!("stop {service_deployment}"),
         Call::ContinueServiceDeployment { hook, .. } => format!("continue {hook}"),
+        Call::RunTask { task_definition, .. } => format!("run {task_definition}"),
         Call::TagResource { resource, .. } => format!("tag {resource}"),
         Call::UntagResource { resource, tag_keys } => format!("untag {} of {resource}", tag_keys.len()),
         Call::PutImage { repository, tag, .. } => format!("keep {repository}:{tag}"),

@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::model::{
     Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
 };
+use crate::one_off::{Launched, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
@@ -416,6 +417,16 @@ impl Cloud for Invocation<'_> {
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {
         self.call("TagResource").await?;
         self.fake().tag(arn, tags).await
+    }
+
+    async fn placement(&self, service: &ServiceName) -> Answer<Option<Placement>> {
+        self.call("DescribeServices").await?;
+        self.fake().placement(service).await
+    }
+
+    async fn run_task(&self, task: &RunTask) -> Answer<Launched> {
+        self.call("RunTask").await?;
+        self.fake().run_task(task).await
     }
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {

@@ -8,6 +8,7 @@ mod native;
 mod random;
 mod requests;
 mod rolling;
+mod run;
 mod scheduling;
 mod tasks;
 

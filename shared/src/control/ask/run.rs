@@ -1,0 +1,106 @@
+//! A one-off task beside a service, on the revision that it runs or on the newest of another family. It changes nothing of
+//! the service, so nothing that withholds releases withholds it.
+
+use super::{Done, Said, Undone, What, asked, request};
+use crate::cloud::Cloud;
+use crate::control::{Scope, Watch};
+use crate::decision::{Action, Decision};
+use crate::model::{Service, ServiceName};
+use crate::one_off::{self, Launched, RunTask};
+use crate::policy::Track;
+use crate::task_definition::TaskDefinition;
+
+/// What a person wants to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its newest ACTIVE revision; without one, what the service runs.
+    pub family: Option<String>,
+    /// Where the command goes; none need be named where it is clear.
+    pub container: Option<String>,
+    /// None: the container's own.
+    pub command: Vec<String>,
+    /// The same again is the same task.
+    pub client_token: String,
+}
+
+/// Starts it where the service's own tasks run.
+pub async fn run_task<C: Cloud>(
+    cloud: &C,
+    scope: &Scope,
+    service: &ServiceName,
+    wanted: &Wanted,
+    by: &str,
+    log: &mut impl FnMut(Decision),
+) -> Done {
+    asked(cloud, scope, &request(service, by), log, async |watch| {
+        let (found, tracks) = watch.asked_about(service).await?;
+        let done = watch.run_task(&found, &tracks, wanted, by).await;
+        watch.tell(service, done)
+    })
+    .await
+}
+
+impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
+    async fn run_task(&self, service: &Service, tracks: &[Track], wanted: &Wanted, by: &str) -> Said {
+        let definition = self.definition_to_run(service, wanted.family.as_deref()).await?;
+        let container = match one_off::container(&definition, tracks, wanted.container.as_deref()) {
+            Ok(container) => Some(container),
+            // Without a command, it only says whose log and exit code count.
+            Err(_) if wanted.command.is_empty() && wanted.container.is_none() => None,
+            Err(why) => return Err(Undone::Refused(why)),
+        };
+        let placement = self.cloud.placement(&service.name).await?;
+        let placement = placement.ok_or_else(|| Undone::NoService(service.name.clone()))?;
+        let command = container.clone().zip(Some(wanted.command.clone()).filter(|words| !words.is_empty()));
+        let (name, who) = (definition.name().to_owned(), crate::hold::one_word(by));
+        let reason = match (&container, &command) {
+            (Some(container), Some(_)) => {
+                format!(
+                    "{name} runs once, its container {container} with another command; {who} has asked for it"
+                )
+            }
+            _ => format!("{name} runs once; {who} has asked for it"),
+        };
+        let run = RunTask {
+            cluster: service.name.cluster.clone(),
+            task_definition_arn: definition.arn.clone(),
+            placement,
+            command,
+            tags: one_off::tags(&service.name, by, container.as_deref()),
+            client_token: wanted.client_token.clone(),
+        };
+        match self.cloud.run_task(&run).await? {
+            Launched::Task(arn) => {
+                let task = arn.rsplit('/').next().unwrap_or(&arn).to_owned();
+                let what = What::new(Action::TaskStarted, reason);
+                Ok(What { revision: Some(name), task: Some(task), ..what })
+            }
+            Launched::Nowhere(why) => Err(Undone::Refused(format!("ECS did not start {name}: {why}"))),
+            Launched::OtherTasks(arns) => {
+                let ids = arns.iter().map(|arn| arn.rsplit('/').next().unwrap_or(arn).to_owned());
+                Err(Undone::KeyTaken { tasks: ids.collect() })
+            }
+        }
+    }
+
+    async fn definition_to_run(
+        &self,
+        service: &Service,
+        family: Option<&str>,
+    ) -> Result<TaskDefinition, Undone> {
+        let reference = family.unwrap_or(&service.task_definition_arn);
+        let definition = match self.cloud.task_definition(reference).await {
+            Err(error) if family.is_some() && !error.retry_helps() => {
+                let why = format!("the family '{reference}' has no ACTIVE revision: {}", error.message);
+                return Err(Undone::Refused(why));
+            }
+            answered => answered?,
+        };
+        // A service keeps its revision when that is deregistered, and ECS runs nothing new of it.
+        if definition.document.get("status").and_then(serde_json::Value::as_str) == Some("INACTIVE") {
+            let why = format!("{} has been deregistered, so ECS starts nothing of it", definition.name());
+            return Err(Undone::Refused(why));
+        }
+        Ok(definition)
+    }
+}
