@@ -157,6 +157,11 @@ impl Signer {
         Ok(known.insert(fresh).clone())
     }
 
+    /// So that whoever has none learns of it before anything is asked.
+    pub(crate) async fn has_credentials(&self) -> Result<(), Trouble> {
+        self.credentials().await.map(drop)
+    }
+
     pub(crate) fn again(&self) -> Signer {
         Signer {
             provider: self.provider.clone(),

@@ -59,7 +59,7 @@ pub(crate) enum Trouble {
     #[error("{0}")]
     Usage(String),
     #[error(
-        "there are no AWS credentials to sign with; log in as for the AWS CLI, give --profile, or send a token with --token"
+        "there are no AWS credentials to sign with; log in as for the AWS CLI, or give --profile (the API also takes a token: --token)"
     )]
     NoCredentials(#[source] CredentialsError),
     #[error("AWS does not let these credentials ask anything: {0}")]

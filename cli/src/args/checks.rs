@@ -78,7 +78,7 @@ pub struct Adopt {
     #[arg(long, conflicts_with = "track")]
     pub undo: bool,
     /// With --undo: forget the rejected digests as well
-    #[arg(long, requires = "undo")]
+    #[arg(long, requires = "undo", conflicts_with = "track")]
     pub rejections: bool,
     /// Write although a check is wrong
     #[arg(long, conflicts_with = "undo")]

@@ -41,6 +41,7 @@ impl Account {
                 Account::of(signer, access.verbose)?
             }
         };
+        account.signer.has_credentials().await?;
         let caller = account.query(STS, "GetCallerIdentity", &[]).await;
         let caller = caller.map_err(|refusal| match refusal.status {
             0 => Trouble::NotDone(refusal.to_string()),
@@ -81,7 +82,6 @@ impl Account {
         let place = if self.place.is_some() { ", `pushboat local`" } else { "" };
         format!("account {}, {}{place}", self.id, self.region())
     }
-
 
     /// Without a slash at its end.
     pub(super) fn endpoint(&self, service: Service) -> String {

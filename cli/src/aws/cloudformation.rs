@@ -50,6 +50,7 @@ impl Account {
             }));
             next = text(&answer, "NextToken");
             if next.is_empty() {
+                all.sort_by(|left: &Resource, right| left.logical_id.cmp(&right.logical_id));
                 return Ok(all);
             }
         }

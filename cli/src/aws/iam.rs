@@ -42,7 +42,7 @@ impl Account {
     }
 }
 
-fn decision(result: &Value) -> (String, Decision) {
+pub(super) fn decision(result: &Value) -> (String, Decision) {
     let lacks_context = !xml::items(result, &["MissingContextValues"]).is_empty();
     let decision = match (xml::text(result, "EvalDecision").as_str(), lacks_context) {
         ("allowed", _) => Decision::Allowed,

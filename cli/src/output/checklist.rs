@@ -1,5 +1,6 @@
 //! A checklist: what was found, and beneath it what to do; and the tags that would be written.
 
+use console::measure_text_width;
 use pushboat::checklist::handover::Change;
 use pushboat::checklist::{Finding, Verdict};
 
@@ -7,8 +8,7 @@ use super::paint::{Colour, Look};
 use super::text::hanging;
 
 const VERDICT_WIDTH: usize = 9;
-/// Longer subjects have a line of their own.
-const SUBJECT_WIDTH: usize = 24;
+const GAP: usize = 2;
 
 /// With how many there are of each.
 pub(crate) fn checklist(all: &[Finding], look: Look) -> String {
@@ -18,22 +18,23 @@ pub(crate) fn checklist(all: &[Finding], look: Look) -> String {
 }
 
 pub(crate) fn findings(all: &[Finding], look: Look) -> String {
-    all.iter().map(|it| paragraph(it, look)).collect::<Vec<_>>().join("\n")
+    // A subject that takes more than two fifths of the page has a line of its own.
+    let widths = all.iter().map(|it| measure_text_width(&it.subject) + GAP);
+    let column = widths.filter(|width| *width <= look.width * 2 / 5).max().unwrap_or(0);
+    all.iter().map(|it| paragraph(it, column, look)).collect::<Vec<_>>().join("\n")
 }
 
-fn paragraph(finding: &Finding, look: Look) -> String {
+fn paragraph(finding: &Finding, column: usize, look: Look) -> String {
     let (word, colour) = match finding.verdict {
         Verdict::Ok => ("ok", Colour::Good),
         Verdict::Wrong => ("wrong", Colour::Bad),
         Verdict::Unknown => ("unknown", Colour::Busy),
     };
     let subject = &finding.subject;
-    let text = match subject.chars().count() < SUBJECT_WIDTH {
-        true => {
-            hanging(&format!("{word:<VERDICT_WIDTH$}{subject:<SUBJECT_WIDTH$}"), &finding.why, look.width)
-        }
+    let text = match measure_text_width(subject) + GAP <= column {
+        true => hanging(&format!("{word:<VERDICT_WIDTH$}{subject:<column$}"), &finding.why, look.width),
         false => {
-            let indent = " ".repeat(VERDICT_WIDTH + 2);
+            let indent = " ".repeat(VERDICT_WIDTH + GAP);
             format!("{word:<VERDICT_WIDTH$}{subject}\n{}", hanging(&indent, &finding.why, look.width))
         }
     };

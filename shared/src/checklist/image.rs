@@ -62,12 +62,24 @@ pub fn named(document: &Map<String, Value>) -> Vec<(String, String)> {
     super::containers(document).iter().map(one).collect()
 }
 
+/// Without the registry, and with as much of a digest as tells it from others.
+fn short(image: &str) -> String {
+    let (name, _) = parts(image);
+    let reference = &image[name.len()..];
+    let name = repository(name).map_or(name, |(_, repository)| repository);
+    match reference.split_once("@sha256:") {
+        Some((tag, hex)) => format!("{name}{tag}@sha256:{}…", hex.get(..12).unwrap_or(hex)),
+        None => format!("{name}{reference}"),
+    }
+}
+
 pub fn check(asked: &Asked, document: &Map<String, Value>) -> Finding {
-    let Asked { container, image, found } = asked;
-    let subject = if container.is_empty() { "image".to_owned() } else { format!("image of {container}") };
-    match found {
+    let subject =
+        if asked.container.is_empty() { "image".to_owned() } else { format!("image of {}", asked.container) };
+    let image = short(&asked.image);
+    match &asked.found {
         Found::Elsewhere => {
-            let why = format!("{image} is of another registry, which ECS asks when it starts a task");
+            let why = format!("{} is of another registry, which ECS asks when it starts a task", asked.image);
             Finding::unknown(subject, why)
         }
         Found::NotKnown(NotKnown(why)) => Finding::unknown(subject, why),
@@ -76,27 +88,23 @@ pub fn check(asked: &Asked, document: &Map<String, Value>) -> Finding {
             format!("there is no repository of {image}"),
             "make it, and push the image",
         ),
-        Found::Missing => Finding::wrong(
-            subject,
-            format!("the registry has no {image}"),
-            "push it, or name one that is there",
-        ),
-        Found::There { digest, contents, configured } => {
+        Found::Missing => {
+            let help = "push it, or name one that is there";
+            Finding::wrong(subject, format!("the registry has no {image}"), help)
+        }
+        Found::There { contents: Err(NotKnown(why)), .. } => {
+            Finding::unknown(subject, format!("{image} is there; its platform: {why}"))
+        }
+        Found::There { digest, contents: Ok(contents), configured } => {
             let wanted = preflight::wanted(document);
-            let short = digest.get(..19).unwrap_or(digest);
-            match contents {
-                Err(NotKnown(why)) => {
-                    Finding::unknown(subject, format!("{image} is there; its platform: {why}"))
-                }
-                Ok(contents) => match preflight::platform(contents, configured.as_ref(), wanted) {
-                    Err(why) => Finding::wrong(
-                        subject,
-                        format!("{image}: {why}"),
-                        format!("build it for {wanted}, or change runtimePlatform"),
-                    ),
-                    Ok(()) => Finding::ok(subject, format!("{image} is there ({short}…), for {wanted}")),
-                },
+            if let Err(why) = preflight::platform(contents, configured.as_ref(), wanted) {
+                let help = format!("build it for {wanted}, or change runtimePlatform");
+                return Finding::wrong(subject, format!("{image}: {why}"), help);
             }
+            let is_said = image.contains("@sha256:");
+            let digest =
+                if is_said { String::new() } else { format!(" ({}…)", digest.get(..19).unwrap_or(digest)) };
+            Finding::ok(subject, format!("{image} is there{digest}, for {wanted}"))
         }
     }
 }

@@ -90,8 +90,13 @@ pub fn verify(facts: &Facts) -> Vec<Finding> {
     findings.extend(facts.secrets.iter().map(|(reference, found)| secrets::check(reference, found)));
     if let Some(service) = service {
         findings.extend(balancer::check(service, document, &facts.target_groups));
-        if let Some(network) = &facts.network {
-            findings.extend(network::check(service, document, network));
+        match &facts.network {
+            Some(network) => findings.extend(network::check(service, document, network)),
+            None if document.get("networkMode").is_some_and(|it| it == "awsvpc") => {
+                let why = "ECS does not say in which subnets its tasks run";
+                findings.push(Finding::unknown("network", why));
+            }
+            None => {}
         }
     }
     findings
@@ -111,7 +116,8 @@ pub(crate) fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// ECS writes sizes now as numbers, now as text.
+/// ECS writes sizes now as numbers, now as text. None of them is so large that a sum or a product would not fit.
 pub(crate) fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    number.filter(|it| u32::try_from(*it).is_ok())
 }

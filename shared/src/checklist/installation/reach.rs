@@ -92,7 +92,7 @@ fn reached(service: &Service, scopes: &[Scope]) -> Finding {
     let followed: Vec<String> = tracks.iter().map(|it| format!("{}:{}", it.repository, it.rule)).collect();
     Finding::ok(
         subject,
-        format!("follows {}, and {} may deploy it", followed.join(" and "), here[0].function),
+        format!("follows {}, and functions know its cluster and repository", followed.join(" and ")),
     )
 }
 
@@ -163,7 +163,7 @@ pub fn permissions(permissions: &[Permission]) -> Vec<Finding> {
             (false, _) => findings.extend(wrong),
             (true, Some(unknown)) => findings.push(unknown),
             (true, None) => {
-                findings.push(Finding::ok(subject, format!("{} things that it has to do", checked.len())))
+                findings.push(Finding::ok(subject, format!("all {} that were asked about", checked.len())))
             }
         }
     }
