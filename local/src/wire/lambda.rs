@@ -30,6 +30,10 @@ pub(super) fn operation(method: &Method, path: &str) -> Option<(&'static str, St
     Some((operation, name.unwrap_or_default()))
 }
 
+pub(super) fn is_path(path: &str) -> bool {
+    operation(&Method::GET, path).is_some()
+}
+
 pub(super) fn call(wire: &Wire, operation: &str, name: &str) -> Result<Value, Refusal> {
     let unknown = || {
         let known = "ListFunctions, GetFunctionConfiguration, GetPolicy, GetFunctionConcurrency";

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pushboat_cli::local::{Local, stack};
+use pushboat_local::wire::{Fault, FaultKind};
 use pushboat_local::world::ecs::CreateService;
 use pushboat_tests::inbox::Inbox;
 use pushboat_tests::{Wishes, place};
@@ -124,13 +125,11 @@ async fn a_service_is_handed_over_and_taken_back() {
     let again = person.told(0, &with(&["--despite", "--yes"])).await;
     assert!(again.out.contains("Nothing to write"), "{}", again.out);
 
-    let other = ["adopt", "cart", "--track", "app=checkout:live", "--despite", "--dry-run"];
-    let said = person.told(0, &other).await;
-    assert!(
-        said.out.contains("may deploy from checkout") && said.out.contains("- pushboat:track:app"),
-        "{}",
-        said.out
-    );
+    let other =
+        ["adopt", "cart", "--track", "app=checkout:live", "--despite", "--dry-run", "--output", "json"];
+    let said = person.told(0, &other).await.json();
+    assert!(said["then"][0]["why"].as_str().unwrap().contains("may deploy from checkout"), "{said:#}");
+    assert_eq!(said["changes"][0]["from"], "game-2048:live");
 
     let rejected = format!("pushboat:rejected:{}", "ab".repeat(32));
     let arn = local.place.hub().with(|world| {
@@ -166,13 +165,22 @@ async fn the_doctor_finds_what_is_broken() {
     person.told(3, &["doctor", "--stack", "another"]).await;
 
     assert!(local.place.bus().enable("pushboat-pushes", false));
-    local.place.lambda().invoke_async("live-image", json!("what is this")).unwrap();
+    let throttled = Fault {
+        service: "ecs".into(),
+        operation: "ListServices".into(),
+        remaining: u32::MAX,
+        kind: FaultKind::Throttle,
+    };
+    local.place.wire().faults.lock().unwrap().push(throttled);
+    let tick: Value = serde_json::from_str(include_str!("../../../events/sweep/tick.json")).unwrap();
+    local.place.lambda().invoke_async("sweep", tick).unwrap();
     let buried = async {
         while local.place.lambda().dead_letters().is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(SOON, buried).await.expect("a dead letter");
+    local.place.wire().faults.lock().unwrap().clear();
     another_service(&local);
     person.told(0, &["adopt", "cart", "--track", "app=checkout:live", "--despite", "--yes"]).await;
     let said = person.told(3, &["doctor", "--output", "json"]).await;
