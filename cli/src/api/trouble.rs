@@ -97,7 +97,7 @@ pub(crate) enum Trouble {
     NoSuchService { wanted: String, there_are: Vec<String> },
     #[error("ECS has no service {wanted} here; there are:\n  {}", .there_are.join("\n  "))]
     NoEcsService { wanted: String, there_are: Vec<String> },
-    #[error("{0} checks are wrong, so nothing was written; mend them, or say --despite")]
+    #[error("not all is well (wrong: {0}), so nothing was written; mend it, or say --despite")]
     ChecksWrong(usize),
     #[error("{what} may be any of these:\n  {}", .candidates.join("\n  "))]
     Ambiguous { what: String, candidates: Vec<String> },

@@ -5,7 +5,7 @@ Exit status:
   0  done
   1  not as expected: the API cannot be reached, or it or AWS is in trouble
   2  not understood: the command line, which service, where the API is, or no credentials
-  3  refused, with a reason: not permitted, no such service, not possible as things are
+  3  refused, with a reason: not permitted, no such service, not possible as things are; or a check is wrong
   4  the roll-out that was followed failed and was rolled back, or gave way to another
   5  the roll-out that was followed had not come to its end in time; it goes on
 

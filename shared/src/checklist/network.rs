@@ -103,37 +103,38 @@ fn way_in(port: u16, network: &Network) -> Finding {
         (Ok(groups), Ok(balancers)) => (groups, balancers),
         (Err(NotKnown(why)), _) | (_, Err(NotKnown(why))) => return Finding::unknown(subject, why),
     };
+    let about: Vec<&Permission> =
+        groups.iter().flat_map(|it| &it.ingress).filter(|it| it.is_about(port)).collect();
+    let gets_in = |balancer: &&LoadBalancer| {
+        let named = |it: &&Permission| it.groups.iter().any(|id| balancer.security_groups.contains(id));
+        let covered = |cidr: &String| about.iter().flat_map(|it| &it.cidrs).any(|outer| covers(outer, cidr));
+        about.iter().any(named) || (!balancer.cidrs.is_empty() && balancer.cidrs.iter().all(covered))
+    };
+    if let Some(balancer) = balancers.iter().find(gets_in) {
+        return Finding::ok(
+            subject,
+            format!("the tasks' security group lets {} in on {port}", balancer.name),
+        );
+    }
     let Some(balancer) = balancers.first() else {
         return Finding::unknown(subject, "ELB does not tell of the load balancer");
     };
-    let about: Vec<&Permission> =
-        groups.iter().flat_map(|it| &it.ingress).filter(|it| it.is_about(port)).collect();
-    let named = |it: &&&Permission| it.groups.iter().any(|id| balancer.security_groups.contains(id));
-    let covered = |cidr: &String| about.iter().flat_map(|it| &it.cidrs).any(|outer| covers(outer, cidr));
-    if about.iter().any(|it| named(&it)) || (!balancer.cidrs.is_empty() && balancer.cidrs.iter().all(covered))
-    {
-        let why = format!("the tasks' security group lets {} in on {port}", balancer.name);
-        return Finding::ok(subject, why);
-    }
-    if balancer.security_groups.is_empty() || about.iter().any(|it| it.others) {
-        let why = format!(
-            "whether {} gets in on {port} is not to be seen from security groups alone",
-            balancer.name
-        );
-        return Finding::unknown(subject, why);
-    }
-    Finding::wrong(
-        subject,
-        format!(
-            "no security group of the tasks lets {} in on {port}, so no task gets healthy",
-            balancer.name
+    let name = &balancer.name;
+    match balancer.security_groups.first() {
+        Some(source) if !about.iter().any(|it| it.others) => Finding::wrong(
+            subject,
+            format!("no security group of the tasks lets {name} in on {port}, so no task gets healthy"),
+            format!(
+                "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} --source-group {source}",
+                groups.first().map_or("…", |it| it.id.as_str()),
+            ),
         ),
-        format!(
-            "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} --source-group {}",
-            groups.first().map_or("…", |it| it.id.as_str()),
-            balancer.security_groups[0],
-        ),
-    )
+        _ => {
+            let why =
+                format!("whether {name} gets in on {port} is not to be seen from security groups alone");
+            Finding::unknown(subject, why)
+        }
+    }
 }
 
 fn egress(groups: &Known<Vec<SecurityGroup>>) -> Finding {

@@ -107,7 +107,7 @@ async fn a_service_is_handed_over_and_taken_back() {
     assert!(said.aside.contains("not <repository>:<rule>"), "{}", said.aside);
     let said = person.told(3, &with(&["--yes"])).await;
     assert!(
-        said.aside.contains("3 checks are wrong") && said.out.contains("Nothing was written"),
+        said.aside.contains("not all is well (wrong: 3)") && said.out.contains("Nothing was written"),
         "{}",
         said.out
     );
