@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod asks;
+mod checks;
 mod common;
 mod examples;
 mod values;
@@ -9,6 +10,7 @@ pub use asks::{
     Completions, Continue, Deploy, History, Hold, Man, Plan, Release, Resume, Rollback, Run, Scale, Status,
     Watch,
 };
+pub use checks::{Access, Adopt, Doctor, Verify};
 pub use common::{Connection, Format, Output, Precaution, Token, Wait, Which};
 pub use values::Image;
 
@@ -62,6 +64,12 @@ pub enum Command {
     Resume(Resume),
     /// Let a deployment that waits at a hook go on
     Continue(Continue),
+    /// Before anything is deployed: would a service, a task definition or an image run?
+    Verify(Verify),
+    /// Hand a service over, after the same checks, or take it back
+    Adopt(Adopt),
+    /// Is the installation healthy, and what is to do if not?
+    Doctor(Doctor),
     /// Print what makes a shell complete this command
     Completions(Completions),
     /// Print the manual page, or write one for each command
@@ -227,6 +235,13 @@ mod tests {
             "pushboat run --family game:7",
             "pushboat run --key two\twords",
             "pushboat run a/b migrate",
+            "pushboat verify a/b --task-definition c",
+            "pushboat verify a/b --image cart",
+            "pushboat adopt a/b",
+            "pushboat adopt a/b --undo --track x:y",
+            "pushboat adopt a/b --track x:y --rejections",
+            "pushboat adopt a/b --undo --despite",
+            "pushboat adopt a/b --track x:y --yes --dry-run",
             "pushboat status --output yaml",
             "pushboat status --url http://a --stack b",
         ] {

@@ -7,6 +7,7 @@
 //! | `local` | AWS on a laptop, with Pushboat's functions and the game's service set up in it |
 //! | `push`, `image` | an image, made from the game or read from an OCI layout, pushed to a registry |
 //! | `commands` | what is asked of services that run: status, plan, deploy, hold, scale and the others |
+//! | `aws`, `facts` | AWS asked with a person's own credentials, for the checklists of verify, adopt and doctor |
 //! | `api`, `output` | the HTTP API's client, and what a person reads of its answers |
 //! | `function` | this same program, running as one of the functions |
 //!
@@ -15,8 +16,10 @@
 
 mod api;
 pub mod args;
+mod aws;
 mod commands;
 pub mod demo;
+mod facts;
 mod function;
 mod http;
 pub mod image;
@@ -62,6 +65,9 @@ pub fn main() -> ExitCode {
                 Command::Release(release) => commands::release(release).await,
                 Command::Resume(resume) => commands::resume(resume).await,
                 Command::Continue(it) => commands::go_on(it).await,
+                Command::Verify(verify) => commands::verify(verify).await,
+                Command::Adopt(adopt) => commands::adopt(adopt).await,
+                Command::Doctor(doctor) => commands::doctor(doctor).await,
                 Command::Completions(completions) => commands::completions(&completions),
                 Command::Man(man) => commands::man(&man),
                 Command::Function { name } => Ok(function::run(name)),

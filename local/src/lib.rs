@@ -22,6 +22,7 @@ pub mod lambda;
 mod measure;
 pub mod place;
 pub mod registry;
+pub mod stack;
 pub mod tasks;
 pub mod traffic;
 pub mod wire;

@@ -1,5 +1,5 @@
-//! What AWS's services measure about themselves and tell CloudWatch: the load balancer each minute, ECS each minute, or
-//! every 20 seconds where a service asks for it. Reads processes and counters, reports data; what becomes of them is the
+//! What AWS's services measure about themselves and tell CloudWatch: the load balancer and Lambda each minute, ECS each
+//! minute, or every 20 seconds where a service asks for it. Reads processes and counters, reports data; what becomes of them is the
 //! world's business.
 //!
 //! Processor time is that of real seconds, whatever time it is in the world.
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::balancer::{GroupTraffic, Traffic};
 use crate::hub::Hub;
+use crate::lambda::{Invocation, Lambda, Outcome};
 use crate::tasks::{TaskRunner, Usage};
 use crate::world::cloudwatch::{Datum, Metric, Statistics};
 use crate::world::ecs::{Reservation, Task, TaskStatus};
@@ -26,9 +27,16 @@ const MINUTE_SECONDS: i64 = 60;
 
 const ECS: &str = "AWS/ECS";
 const ELB: &str = "AWS/ApplicationELB";
+const LAMBDA: &str = "AWS/Lambda";
 
 /// Until the place stops.
-pub(crate) async fn run(hub: Hub, tasks: TaskRunner, traffic: Traffic, stopped: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    hub: Hub,
+    tasks: TaskRunner,
+    traffic: Traffic,
+    lambda: Lambda,
+    stopped: watch::Receiver<bool>,
+) {
     let mut measurer = Measurer::new(hub.with(|world| world.now()));
     while !*stopped.borrow() {
         tokio::time::sleep((LOOK / Hub::speed()).max(Duration::from_millis(5))).await;
@@ -39,7 +47,13 @@ pub(crate) async fn run(hub: Hub, tasks: TaskRunner, traffic: Traffic, stopped: 
         let usage = tasks.usage();
         let minute_is_over = now.as_second() >= measurer.minute_end;
         let passed = if minute_is_over { traffic.take() } else { BTreeMap::new() };
+        let began = measurer.minute_end - MINUTE_SECONDS;
         let reports = hub.with(|world| measurer.measure(world, &usage, &passed, now, Instant::now()));
+        if minute_is_over
+            && let Some(report) = report(began + MINUTE_SECONDS, of_functions(&lambda.invocations(), began))
+        {
+            hub.report(report);
+        }
         for report in reports {
             hub.report(report);
         }
@@ -264,6 +278,36 @@ fn ecs_data(
         high_resolution: width < MINUTE_SECONDS,
     };
     by_metric.into_iter().map(datum).collect()
+}
+
+/// How often each function ran and failed in the minute that began then. What did not run is not told.
+fn of_functions(invocations: &[Invocation], began: i64) -> Vec<Datum> {
+    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let minute = began..began + MINUTE_SECONDS;
+    for invocation in invocations.iter().filter(|it| minute.contains(&it.started_at.as_second())) {
+        let (ran, failed) = counts.entry(invocation.function.as_str()).or_default();
+        *ran += 1;
+        *failed += u64::from(invocation.outcome != Outcome::Succeeded);
+    }
+    let Ok(at) = Timestamp::from_second(began) else { return Vec::new() };
+    let datum = |function: &str, name: &str, statistics: Statistics| Datum {
+        metric: Metric::new(LAMBDA, name, &[("FunctionName", function)]),
+        at,
+        unit: "Count".to_owned(),
+        statistics,
+        high_resolution: false,
+    };
+    let each = |(function, (ran, failed)): (&str, (u64, u64))| {
+        let (ran, failed) = (ran as f64, failed as f64);
+        // Every invocation says of itself whether it failed.
+        let (least, most) = (f64::from(failed >= ran), f64::from(failed > 0.0));
+        let errors = Statistics::summed_up(ran, failed, least, most);
+        [
+            datum(function, "Invocations", Statistics::summed_up(ran, ran, 1.0, 1.0)),
+            datum(function, "Errors", errors),
+        ]
+    };
+    counts.into_iter().flat_map(each).collect()
 }
 
 fn cpu_percent(before: &Reading, now: &Reading, reserved: Reservation) -> Option<f64> {

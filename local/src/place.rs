@@ -22,6 +22,7 @@ use crate::inspect::{self, Inspect};
 use crate::lambda::{self, Function, Lambda};
 use crate::measure;
 use crate::registry::{self, BlobStore, Platform, Registry};
+use crate::stack::{Running, Stack};
 use crate::tasks::{ImageError, RunnerSettings, TaskRunner};
 use crate::wire::{self, Caller, Credential, Wire};
 use crate::world::elb::HealthCheck;
@@ -63,6 +64,8 @@ pub struct Deployed {
     pub functions: Vec<Function>,
     pub rules: Vec<Rule>,
     pub api: Api,
+    /// What all of it is called in a template, for those who look at it as a stack.
+    pub stack: Option<Stack>,
 }
 
 #[derive(Debug, Error)]
@@ -110,7 +113,7 @@ impl Place {
         let (api_listener, api_address) = open(settings.api_port).await?;
         let endpoints =
             Endpoints { aws, registry: registry_address, game: game_address.get(), api: api_address };
-        let Deployed { mut functions, rules, api } = deployed(&endpoints);
+        let Deployed { mut functions, rules, api, stack } = deployed(&endpoints);
 
         let (account, region) = (settings.world.account.clone(), settings.world.region.clone());
         let mut credentials: Vec<_> = functions
@@ -149,7 +152,7 @@ impl Place {
             wire.record_calls();
         }
         wire.task_logs = tasks.task_logs();
-        wire.lambda = Some(lambda.clone());
+        wire.deployed = Some(Running { lambda: lambda.clone(), bus: bus.clone(), stack });
         let gateway = Gateway::new(api, api_address.port(), lambda.clone(), wire.clone())?;
 
         let listeners = Listeners::start(hub.clone(), wire.addresses.clone());
@@ -168,7 +171,13 @@ impl Place {
             tokio::spawn(serve(registry_listener, registry::router(registry), stopped.clone())),
             tokio::spawn(serve(api_listener, gateway.router(), stopped.clone())),
             tokio::spawn(carry_out(effects, tasks.clone(), bus.clone(), lambda.clone(), listeners.changes())),
-            tokio::spawn(measure::run(hub.clone(), tasks.clone(), listeners.traffic(), stopped.clone())),
+            tokio::spawn(measure::run(
+                hub.clone(),
+                tasks.clone(),
+                listeners.traffic(),
+                lambda.clone(),
+                stopped.clone(),
+            )),
             tokio::spawn(tick(hub.clone(), stopped)),
         ];
         Ok(Place {

@@ -16,11 +16,14 @@
 //! under way, for what somebody else deployed; `rollback` says where to go back to; `decision` is the line that says what
 //! was decided and why, `announce` the same as an event for others; `diagnosis` says why a roll-out fails, `pace` how fast
 //! all of it may go. `capacity` and `forecast` say how many tasks there should be, from what `metrics` hold. Three more only look:
-//! `overview` is what is shown of a service, `history` what it has run, `live_image` which image it runs. `one_off` is a task that somebody runs beside a service.
+//! `overview` is what is shown of a service, `history` what became of it, `live_image` which image it runs. `one_off` is a
+//! task that somebody runs beside a service.
+//! `checklist` says whether a service would run and whether the installation is healthy, for whoever asks before or after.
 
 pub mod announce;
 pub mod base;
 pub mod capacity;
+pub mod checklist;
 pub mod cloud;
 pub mod control;
 pub mod decision;

@@ -1,15 +1,19 @@
 """`sam deploy`, again with other parameters, adopt, and `sam delete`, with the functions as built, against MiniStack: an
 emulator of AWS by other people, so that not only our own stand-in says that the templates and functions fit together.
+`pushboat verify`, `adopt` and `doctor` look at all of it, as it is and with something broken.
 
     ministack.py BINARIES
 
-BINARIES is a folder with the functions by their names (target/debug), or `sam build`'s (.aws-sam/build). The commands are
-those of docs/install.md, taken from the page. `ministack` and `sam` must be on the PATH.
+BINARIES is a folder with the functions by their names (target/debug), or `sam build`'s (.aws-sam/build). The command is the one
+beside them, or target/debug/pushboat. The commands are those of docs/install.md, taken from the page. `ministack` and `sam`
+must be on the PATH.
 
 MiniStack knows no flow logs, no metric math in alarms and no OIDC providers: FlowLogs=off, ErrorPercent=0 and ProviderArn leave
 them out. A path /health is its own on every host. It
 does not tell functions its own address: the copy of the template used here has it in their environment. Numbers that a
-parameter gives it keeps as text, which no client can read in an answer of ECS: the copy has their defaults as numbers.
+parameter gives it keeps as text, which no client can read in an answer of ECS: the copy has their defaults as numbers. Its
+policy simulator takes no condition keys, a target group does not know of the load balancer that a listener's rule forwards
+from, and the API's address has no host of this machine: what follows from that is NOT_OF_THE_EMULATOR.
 """
 
 import hashlib
@@ -41,6 +45,13 @@ FUNCTIONS = {
 }
 PLACEHOLDER = "public.ecr.aws/nginx/nginx-unprivileged:stable"
 LEFT_OUT = "FlowLogs=off ErrorPercent=0"
+# What a checklist finds wrong with an emulator that is no fault of the stack: subject, and a word of the reason.
+NOT_OF_THE_EMULATOR = [
+    ("API", "cannot be reached"),
+    ("permissions of ", "iam:PassRole"),
+    ("permissions of ", "ecs:UpdateService"),
+    ("target group", "no load balancer"),
+]
 
 
 def free_port() -> int:
@@ -85,6 +96,9 @@ class Stack:
             assert text.count(marker) == 1
             (folder / name).write_text(text.replace(marker, f"{marker}        AWS_ENDPOINT_URL: {endpoint}\n"))
         shutil.copy(ROOT / "samconfig.toml", folder)
+        beside = binaries / "pushboat"
+        (folder / "bin").mkdir()
+        (folder / "bin" / "pushboat").symlink_to(beside if beside.exists() else ROOT / "target/debug/pushboat")
         self.environment = os.environ | {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "test",
@@ -93,6 +107,7 @@ class Stack:
             "AWS_REGION": REGION,
             "AWS_PAGER": "",
             "SAM_CLI_TELEMETRY": "0",
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         }
 
     def run(self, script: str) -> str:
@@ -108,6 +123,12 @@ class Stack:
             sys.exit(script + "\n" + "\n".join(said))
         return done.stdout
 
+    def checklist(self, *words: str) -> tuple[int, list[dict]]:
+        """The exit status of `pushboat` with these words, and what it found."""
+        done = subprocess.run(["pushboat", *words, "--output", "json"], cwd=self.folder, env=self.environment, capture_output=True, text=True)
+        assert done.returncode in (0, 3), done.stderr
+        return done.returncode, json.loads(done.stdout)["findings"]
+
     def client(self, service: str):
         return boto3.client(
             service, region_name=REGION, endpoint_url=self.environment["AWS_ENDPOINT_URL"],
@@ -122,8 +143,8 @@ class Watch:
         self.stack = stack
         self.ecs, self.ecr, self.awslambda = (stack.client(name) for name in ["ecs", "ecr", "lambda"])
 
-    def service(self) -> dict:
-        return self.ecs.describe_services(cluster="pushboat", services=["game-2048"], include=["TAGS"])["services"][0]
+    def service(self, cluster: str = "pushboat", name: str = "game-2048") -> dict:
+        return self.ecs.describe_services(cluster=cluster, services=[name], include=["TAGS"])["services"][0]
 
     def definition(self, name: str | None = None) -> tuple[dict, dict]:
         name = name or self.service()["taskDefinition"]
@@ -133,7 +154,7 @@ class Watch:
     def image(self) -> str:
         return self.definition()[0]["containerDefinitions"][0]["image"]
 
-    def push(self, text: str) -> str:
+    def push(self, text: str, repository: str = "game-2048") -> str:
         """Puts a manifest that differs by `text` under the tag live; returns its digest."""
         manifest = json.dumps({
             "schemaVersion": 2,
@@ -142,7 +163,7 @@ class Watch:
             "layers": [],
             "annotations": {"text": text},
         })
-        self.ecr.put_image(repositoryName="game-2048", imageManifest=manifest, imageTag="live")
+        self.ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag="live")
         return "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
 
     def invoke(self, function: str, event: dict) -> dict:
@@ -227,14 +248,94 @@ def call_api(checks: Checks, stack: Stack, endpoint: str):
     checks.that("an unsigned call is refused", status in (401, 403), (status, body))
 
 
-def adopt(checks: Checks, stack: Stack):
+def wrong(findings: list[dict]) -> list[str]:
+    def is_ours(finding: dict) -> bool:
+        return not any(finding["subject"].startswith(subject) and word in finding["why"] for subject, word in NOT_OF_THE_EMULATOR)
+
+    return sorted({finding["subject"] for finding in findings if finding["verdict"] == "wrong" and is_ours(finding)})
+
+
+def examine(checks: Checks, stack: Stack):
+    """The installation and the service as they are, and with something broken."""
+    _, findings = stack.checklist("doctor")
+    checks.that("the doctor finds nothing wrong with the installation", wrong(findings) == [], wrong(findings))
+    said = {finding["subject"]: finding["verdict"] for finding in findings}
+    sound = ["stack", "parts", "function pushboat-deploy", "rule DeployFunctionPushes", "queue FailedEvents", "service pushboat/game-2048"]
+    checks.that("and says so of each part", all(said.get(subject) == "ok" for subject in sound), said)
+    events, sqs, awslambda, alarms, iam, logs, secrets, ssm, ecs = (
+        stack.client(name) for name in ["events", "sqs", "lambda", "cloudwatch", "iam", "logs", "secretsmanager", "ssm", "ecs"]
+    )
+    rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if "DeployFunctionPushes" in rule["Name"])
+    queue = sqs.get_queue_url(QueueName="pushboat-failed-events")["QueueUrl"]
+    events.disable_rule(Name=rule)
+    sqs.send_message(QueueUrl=queue, MessageBody="{}")
+    awslambda.put_function_concurrency(FunctionName="pushboat-scale", ReservedConcurrentExecutions=0)
+    alarms.set_alarm_state(AlarmName="pushboat/refusals", StateValue="ALARM", StateReason="the test says so")
+    status, findings = stack.checklist("doctor")
+    broken = ["alarm pushboat/refusals", "function pushboat-scale", "queue FailedEvents", "rule DeployFunctionPushes"]
+    checks.that("a rule, a queue, a function and an alarm that are not well are found", (status, wrong(findings)) == (3, broken), wrong(findings))
+    events.enable_rule(Name=rule)
+    sqs.purge_queue(QueueUrl=queue)
+    awslambda.delete_function_concurrency(FunctionName="pushboat-scale")
+    alarms.set_alarm_state(AlarmName="pushboat/refusals", StateValue="OK", StateReason="the test says so")
+    _, findings = stack.checklist("doctor")
+    checks.that("mended, they are well again", wrong(findings) == [], wrong(findings))
+
+    _, findings = stack.checklist("verify", "pushboat/game-2048")
+    checks.that("nothing is wrong with the template's service", wrong(findings) == [], wrong(findings))
+    said = {finding["subject"]: finding["verdict"] for finding in findings}
+    sound = ["circuit breaker", "image of app", "execution role", "task role", "log group", "zones", "egress", "way out"]
+    checks.that("and each check says so", all(said.get(subject) == "ok" for subject in sound), said)
+    role = next(role["RoleName"] for role in iam.list_roles()["Roles"] if "pushboat-ExecutionRole" in role["RoleName"])
+    deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "ecr:BatchGetImage", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=json.dumps(deny))
+    logs.delete_log_group(logGroupName="/ecs/pushboat/game-2048")
+    status, findings = stack.checklist("verify", "pushboat/game-2048", "--image", "game-2048:nothing")
+    checks.that("a role that may not pull, a log group and an image that are not there are found",
+                (status, wrong(findings)) == (3, ["execution role", "image", "log group"]), wrong(findings))
+    iam.delete_role_policy(RoleName=role, PolicyName="deny")
+    logs.create_log_group(logGroupName="/ecs/pushboat/game-2048")
+
+    arn = secrets.create_secret(Name="cart", SecretString='{"password": "tell-nobody"}')["ARN"]
+    ssm.put_parameter(Name="/shop/cart", Value="tell-nobody", Type="SecureString")
+    values = [f"{arn}:password::", f"{arn}::AWSNEVER:", "/shop/cart", "/shop/nothing"]
+    container = {"name": "app", "image": "nginx", "memory": 64, "secrets": [{"name": f"S{i}", "valueFrom": it} for i, it in enumerate(values)]}
+    role = next(role["Arn"] for role in iam.list_roles()["Roles"] if role["RoleName"] == role_of(stack))
+    ecs.register_task_definition(family="secretive", executionRoleArn=role, containerDefinitions=[container])
+    status, findings = stack.checklist("verify", "--task-definition", "secretive")
+    found = sorted((f["subject"], f["verdict"]) for f in findings if f["subject"] in ("secret", "parameter"))
+    both = [("parameter", "ok"), ("parameter", "wrong"), ("secret", "ok"), ("secret", "wrong")]
+    checks.that("secrets and parameters are told apart: there, and not there", (status, found) == (3, both), found)
+    checks.that("and their values stay theirs", "tell-nobody" not in json.dumps(findings), findings)
+    secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
+def role_of(stack: Stack) -> str:
+    return next(role["RoleName"] for role in stack.client("iam").list_roles()["Roles"] if "pushboat-ExecutionRole" in role["RoleName"])
+
+
+def adopt(checks: Checks, stack: Stack, watch: Watch):
     for block in commands("adopt") + commands("github"):
         stack.run(block)
     ecs = stack.client("ecs")
     ecs.create_cluster(clusterName="shop")
-    ecs.register_task_definition(family="cart", containerDefinitions=[{"name": "app", "image": "cart", "memory": 64}])
+    watch.ecr.create_repository(repositoryName="cart")
+    watch.push("cart", "cart")
+    image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/cart:live"
+    ecs.register_task_definition(family="cart", containerDefinitions=[{"name": "app", "image": image, "memory": 64}])
     ecs.create_service(cluster="shop", serviceName="cart", taskDefinition="cart", desiredCount=1)
+    tags = lambda: {tag["key"]: tag["value"] for tag in watch.service("shop", "cart").get("tags", [])}
+    refused = subprocess.run(["pushboat", "adopt", "shop/cart", "--track", "cart:live", "--yes"], env=stack.environment, capture_output=True, text=True)
+    checks.that("without a circuit breaker nothing is handed over", refused.returncode == 3 and not tags(), refused.stdout)
+    breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+    ecs.update_service(cluster="shop", service="cart", deploymentConfiguration=breaker)
     stack.run(commands("hand over")[0])
+    checks.that("with one it is", tags() == {"pushboat:track": "cart:live"}, tags())
+    _, findings = stack.checklist("doctor", "--stack", "pushboat-shop")
+    checks.that("and the doctor of its installation finds nothing wrong", wrong(findings) == [], wrong(findings))
+    stack.run("pushboat adopt shop/cart --undo --yes")
+    checks.that("and it can be taken back", not tags(), tags())
+    watch.ecr.delete_repository(repositoryName="cart", force=True)
     cloud = stack.client("cloudformation")
     for name in ["pushboat-shop", "push-from-github"]:
         status = cloud.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
@@ -285,9 +386,10 @@ def main() -> int:
             set_up(checks, stack, watch)
             push(checks, watch, "one")
             digest = push(checks, watch, "two")
+            examine(checks, stack)
             change(checks, stack, watch, digest)
             call_api(checks, stack, endpoint)
-            adopt(checks, stack)
+            adopt(checks, stack, watch)
             delete(checks, stack, watch)
         finally:
             os.killpg(server.pid, signal.SIGTERM)

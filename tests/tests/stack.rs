@@ -13,6 +13,7 @@ use std::time::Duration;
 use pushboat_cli::local::stack::{self, Choices, Programs};
 use pushboat_local::bus::{Pattern, Trigger};
 use pushboat_local::gateway::Authorizer;
+use pushboat_local::place::Endpoints;
 use pushboat_local::world::Settings;
 use pushboat_local::world::ecs::TaskDefinition;
 use pushboat_tests::template::{self, ACCOUNT, REGION, Stack};
@@ -127,6 +128,46 @@ fn rules_match_the_same_events_and_call_the_same_functions() {
             assert!(Pattern::parse(&rule["EventPattern"]).is_ok(), "{name}");
         }
     }
+}
+
+/// Kinds that the stand-in shows to whoever asks, and what of the template it has not, with the reason.
+const SHOWN: [&str; 5] = [
+    "AWS::ECS::Cluster",
+    "AWS::ECR::Repository",
+    "AWS::Lambda::Function",
+    "AWS::Events::Rule",
+    "AWS::SQS::Queue",
+];
+const NOT_HERE: [(&str, &str); 2] = [
+    ("FailedDeploymentRule", "it sends mail, and nobody here has an address"),
+    ("UndeliveredEvents", "the bus hands every event over"),
+];
+
+#[test]
+fn the_stack_that_is_shown_is_the_template_s() {
+    let template = template::stack(&[]);
+    let address = "127.0.0.1:1".parse().unwrap();
+    let endpoints = Endpoints { aws: address, registry: address, game: address, api: address };
+    let shown = stack::declared(&endpoints, &settings());
+    assert_eq!(shown.name, template::STACK_NAME);
+    let here: BTreeSet<_> =
+        shown.resources.iter().map(|it| (it.logical_id.as_str(), it.kind.as_str())).collect();
+    let not_here = NOT_HERE.map(|(name, _)| name);
+    let there: BTreeSet<_> = SHOWN
+        .iter()
+        .flat_map(|kind| template.of_type(kind).map(|(name, _)| (name, *kind)))
+        .filter(|(name, _)| !not_here.contains(name))
+        .collect();
+    assert_eq!(here, there);
+    // What they are called here is what runs here.
+    let names = |kind: &str| -> BTreeSet<String> {
+        shown.resources.iter().filter(|it| it.kind == kind).map(|it| it.physical_id.clone()).collect()
+    };
+    let functions = stack::functions(&choices(), &[]).into_iter().map(|it| it.name);
+    assert_eq!(names("AWS::Lambda::Function"), functions.collect());
+    let rules = stack::rules(&choices(), &settings()).unwrap().into_iter().map(|it| it.name);
+    assert_eq!(names("AWS::Events::Rule"), rules.collect());
+    assert!(template::template()["Outputs"].get(&shown.outputs[0].0).is_some());
 }
 
 #[test]

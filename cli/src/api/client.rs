@@ -32,40 +32,40 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-pub(super) type Http = HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub(crate) type Http = HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A request before it says who sends it.
-pub(super) struct Raw {
-    pub(super) method: Method,
-    pub(super) url: String,
-    pub(super) content_type: Option<&'static str>,
-    pub(super) idempotency_key: Option<String>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Raw {
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    pub(crate) content_type: Option<&'static str>,
+    /// Beside its content type.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Raw {
     pub(super) fn request(&self) -> http::request::Builder {
         let request = Request::builder().method(self.method.clone()).uri(&self.url);
         let request = request.header("user-agent", concat!("pushboat/", env!("CARGO_PKG_VERSION")));
-        self.headers().fold(request, |request, (name, value)| request.header(name, value))
+        self.own_headers().fold(request, |request, (name, value)| request.header(name, value))
     }
 
     /// Those that are signed.
-    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn own_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let content_type = self.content_type.map(|it| (CONTENT_TYPE.as_str(), it));
-        let key = self.idempotency_key.as_deref().map(|it| (IDEMPOTENCY_KEY, it));
-        content_type.into_iter().chain(key)
+        content_type.into_iter().chain(self.headers.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
 
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// Without TLS, no root certificates have to be loaded.
-pub(super) fn https_client(url: &str) -> Result<Http, Trouble> {
+pub(crate) fn https_client(url: &str) -> Result<Http, Trouble> {
     let provider = rustls::crypto::ring::default_provider();
     let builder = HttpsConnectorBuilder::new();
     let builder = match url.starts_with("https://") {
@@ -85,7 +85,7 @@ pub(super) fn https_client(url: &str) -> Result<Http, Trouble> {
     Ok(HyperClient::builder(TokioExecutor::new()).build(connector))
 }
 
-pub(super) async fn send(
+pub(crate) async fn send(
     http: &Http,
     request: Request<Full<Bytes>>,
     raw: &Raw,
@@ -174,7 +174,7 @@ impl Client {
             method,
             url: format!("{}{path}", self.base),
             content_type: body.map(|_| "application/json"),
-            idempotency_key: key.map(str::to_owned),
+            headers: key.map(|key| (IDEMPOTENCY_KEY, key.to_owned())).into_iter().collect(),
             body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
         };
         let mut pause = FIRST_PAUSE;

@@ -61,7 +61,7 @@ impl Keys {
 
     pub(super) async fn apply(&self, raw: &Raw) -> Result<Request<Full<Bytes>>, Trouble> {
         match self {
-            Keys::Signed(signer) => signer.signed(raw, SERVICE).await,
+            Keys::Signed(signer) => signer.signed(raw, SERVICE, &signer.region).await,
             Keys::Token(token) => {
                 let request = raw.request().header(AUTHORIZATION, format!("Bearer {}", token.reveal()));
                 let body = Full::new(Bytes::copy_from_slice(&raw.body));
@@ -88,10 +88,10 @@ fn ending(id: &str) -> String {
     format!("…{}", id.chars().skip(skipped).collect::<String>())
 }
 
-pub(super) struct Signer {
+pub(crate) struct Signer {
     provider: SharedCredentialsProvider,
     known: Mutex<Option<Credentials>>,
-    pub(super) region: String,
+    pub(crate) region: String,
     source: String,
 }
 
@@ -103,7 +103,7 @@ impl fmt::Debug for Signer {
 
 impl Signer {
     /// As AWS's own tools do: environment, profile, single sign-on, a role of the machine. `region`: what the address says.
-    pub(super) async fn load(connection: &Connection, region: Option<String>) -> Result<Signer, Trouble> {
+    pub(crate) async fn load(connection: &Connection, region: Option<String>) -> Result<Signer, Trouble> {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
             .build_https();
@@ -129,7 +129,7 @@ impl Signer {
     }
 
     /// With the key pair of a place on this machine.
-    pub(super) fn of_place(place: &Addresses) -> Signer {
+    pub(crate) fn of_place(place: &Addresses) -> Signer {
         let pair =
             Credentials::new(&place.access_key_id, &place.secret_access_key, None, None, "pushboat local");
         Signer {
@@ -157,18 +157,42 @@ impl Signer {
         Ok(known.insert(fresh).clone())
     }
 
-    pub(super) async fn signed(&self, raw: &Raw, service: &str) -> Result<Request<Full<Bytes>>, Trouble> {
+    /// So that whoever has none learns of it before anything is asked.
+    pub(crate) async fn has_credentials(&self) -> Result<(), Trouble> {
+        self.credentials().await.map(drop)
+    }
+
+    pub(crate) fn again(&self) -> Signer {
+        Signer {
+            provider: self.provider.clone(),
+            known: Mutex::default(),
+            region: self.region.clone(),
+            source: self.source.clone(),
+        }
+    }
+
+    /// For a client of AWS's own.
+    pub(crate) fn provider(&self) -> SharedCredentialsProvider {
+        self.provider.clone()
+    }
+
+    pub(crate) async fn signed(
+        &self,
+        raw: &Raw,
+        service: &str,
+        region: &str,
+    ) -> Result<Request<Full<Bytes>>, Trouble> {
         let identity = self.credentials().await?.into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
-            .region(&self.region)
+            .region(region)
             .name(service)
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()
             .map_err(|error| Trouble::Signing(Box::new(error)))?;
         let body = SignableBody::Bytes(&raw.body);
-        let signable = SignableRequest::new(raw.method.as_str(), raw.url.as_str(), raw.headers(), body);
+        let signable = SignableRequest::new(raw.method.as_str(), raw.url.as_str(), raw.own_headers(), body);
         let signable = signable.map_err(|error| Trouble::Signing(Box::new(error)))?;
         let signed = sign(signable, &SigningParams::V4(params));
         let (instructions, _) = signed.map_err(|error| Trouble::Signing(Box::new(error)))?.into_parts();
@@ -235,10 +259,10 @@ mod tests {
             method: hyper::Method::POST,
             url: "https://a.example/services".to_owned(),
             content_type: Some("application/json"),
-            idempotency_key: Some("key-1".to_owned()),
+            headers: vec![("idempotency-key", "key-1".to_owned())],
             body: b"{}".to_vec(),
         };
-        let request = signer.signed(&raw, SERVICE).await.unwrap();
+        let request = signer.signed(&raw, SERVICE, "eu-west-1").await.unwrap();
         let header = request.headers()[AUTHORIZATION].to_str().unwrap().to_owned();
         assert!(header.contains("/eu-west-1/execute-api/aws4_request"), "{header}");
         assert!(header.contains("SignedHeaders=content-type;host;idempotency-key;x-amz-date"), "{header}");

@@ -3,7 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `address` | which address: said, in the environment, a stack's output, or of a running `pushboat local` |
-//! | `stack` | that output, from CloudFormation |
+//! | `stack` | that output |
 //! | `keys` | how a request says who sends it: a signature with AWS's usual credentials, or a token |
 //! | `client` | one request, its answer, and what a refusal means |
 //! | `answers` | what the API says, as far as it is looked at |
@@ -24,17 +24,21 @@ pub(crate) use answers::{
     Call, Count, Decision, Decisions, Difference, Entries, Entry, Hold, Image, Plan, Release, Service,
     Started, Task, Track, Zone, short,
 };
-pub(crate) use client::Client;
+pub(crate) use client::{Answer, Client, Http, Raw, https_client, send};
+pub(crate) use keys::Signer;
 pub(crate) use service::{Name, check, resolve};
-pub(crate) use stack::encoded;
+pub(crate) use stack::OUTPUT;
 pub(crate) use trouble::Trouble;
 
-use crate::args::Connection;
+use hyper::Method;
+
+use crate::args::{Connection, Token};
+use crate::aws::Account;
 
 /// Finds the API and what opens it.
 pub(crate) async fn connect(connection: &Connection) -> Result<Client, Trouble> {
     let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let token = connection.token.clone().or_else(|| environment("PUSHBOAT_TOKEN").map(Into::into));
+    let token = connection.token.clone().or_else(token_of_environment);
     let chosen = address::choose(connection, environment, crate::local::find)?;
     let (url, keys) = match chosen {
         address::Chosen::Url(url) => {
@@ -43,7 +47,8 @@ pub(crate) async fn connect(connection: &Connection) -> Result<Client, Trouble> 
         }
         address::Chosen::Stack(name) => {
             let signer = keys::Signer::load(connection, None).await?;
-            let url = address::checked(&stack::api_address(&signer, &name, connection.verbose).await?)?;
+            let (url, signer) = stack::api_address(signer, &name, connection.verbose).await?;
+            let url = address::checked(&url)?;
             let keys = match token {
                 Some(token) => keys::Keys::token(token, &url)?,
                 None => keys::Keys::Signed(signer.for_host(&url, connection)),
@@ -59,4 +64,20 @@ pub(crate) async fn connect(connection: &Connection) -> Result<Client, Trouble> 
         }
     };
     Client::new(url, keys, connection.verbose)
+}
+
+/// Does the API of an installation answer? Asked with the account's own credentials, or with a token.
+pub(crate) async fn health(account: &Account, url: &str, token: Option<Token>) -> Result<(), Trouble> {
+    let url = address::checked(url)?;
+    let keys = match (token, &account.place) {
+        (Some(token), _) => keys::Keys::token(token, &url)?,
+        (None, Some(place)) => keys::Keys::Signed(Signer::of_place(place)),
+        (None, None) => keys::Keys::Signed(account.signer().for_host(&url, &Connection::default())),
+    };
+    Client::new(url, keys, account.is_verbose())?.ask(Method::GET, "/health", None).await.map(drop)
+}
+
+/// Sent instead of a signature, where somebody has one.
+pub(crate) fn token_of_environment() -> Option<Token> {
+    std::env::var("PUSHBOAT_TOKEN").ok().filter(|value| !value.is_empty()).map(Into::into)
 }

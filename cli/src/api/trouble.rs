@@ -59,9 +59,11 @@ pub(crate) enum Trouble {
     #[error("{0}")]
     Usage(String),
     #[error(
-        "there are no AWS credentials to sign with; log in as for the AWS CLI, give --profile, or send a token with --token"
+        "there are no AWS credentials to sign with; log in as for the AWS CLI, or give --profile (the API also takes a token: --token)"
     )]
     NoCredentials(#[source] CredentialsError),
+    #[error("AWS does not let these credentials ask anything: {0}")]
+    Nobody(String),
     #[error("which region? Give --region or AWS_REGION, or a profile that has one")]
     NoRegion,
     #[error("the request could not be signed")]
@@ -93,6 +95,10 @@ pub(crate) enum Trouble {
     NothingHandedOver,
     #[error("no service {wanted} has been handed to Pushboat; there are:\n  {}", .there_are.join("\n  "))]
     NoSuchService { wanted: String, there_are: Vec<String> },
+    #[error("ECS has no service {wanted} here; there are:\n  {}", .there_are.join("\n  "))]
+    NoEcsService { wanted: String, there_are: Vec<String> },
+    #[error("not all is well (wrong: {0}), so nothing was written; mend it, or say --despite")]
+    ChecksWrong(usize),
     #[error("{what} may be any of these:\n  {}", .candidates.join("\n  "))]
     Ambiguous { what: String, candidates: Vec<String> },
     #[error("AWS did not let it happen: {0}")]
@@ -129,12 +135,15 @@ impl Trouble {
             | Trouble::Usage(_)
             | Trouble::NoCredentials(_)
             | Trouble::NoRegion
+            | Trouble::Nobody(_)
             | Trouble::Ambiguous { .. } => 2,
             Trouble::NotLetThrough { .. }
             | Trouble::OldApi { .. }
             | Trouble::Refused(_)
             | Trouble::Stack { .. }
             | Trouble::NothingHandedOver
+            | Trouble::NoEcsService { .. }
+            | Trouble::ChecksWrong(_)
             | Trouble::NoSuchService { .. } => 3,
             Trouble::RolloutFailed(_) | Trouble::TaskFailed(_) => 4,
             Trouble::NotInTime { .. } | Trouble::TaskNotInTime { .. } => 5,

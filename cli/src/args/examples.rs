@@ -5,7 +5,7 @@ Exit status:
   0  done
   1  not as expected: the API cannot be reached, or it or AWS is in trouble
   2  not understood: the command line, which service, where the API is, or no credentials
-  3  refused, with a reason: not permitted, no such service, not possible as things are
+  3  refused, with a reason: not permitted, no such service, not possible as things are; or a check is wrong
   4  the roll-out that was followed failed and was rolled back, or gave way to another; or the task failed
   5  the roll-out or the task that was followed had not come to its end in time; it goes on
 
@@ -97,6 +97,32 @@ pub(super) const CONTINUE: &str = "\
 Examples:
   pushboat continue                        past the hook that the deployment waits at
   pushboat continue game-2048 --hook check --wait";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  pushboat verify shop/cart                would the next roll-out of this service come to a good end?
+  pushboat verify shop/cart --image cart:v2
+  pushboat verify --task-definition cart:7
+  pushboat verify shop/cart --output json | jq -r '.findings[] | select(.verdict == \"wrong\") | .why'
+
+AWS is asked directly, with your own credentials, and only reads. What it does not let you see is unknown.";
+
+pub(super) const ADOPT: &str = "\
+Examples:
+  pushboat adopt shop/cart --track cart:live
+  pushboat adopt shop/cart --track app=cart:semver/1 --capacity 2-10 --load cpu/60 --max-severity high
+  pushboat adopt shop/cart --track cart:live --dry-run
+  pushboat adopt shop/cart --undo          it is left alone from then on, and runs on as it is
+
+The tags are written on the ECS service and nowhere else.";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  pushboat doctor                          the stack pushboat
+  pushboat doctor --stack pushboat-shop --profile prod
+  pushboat doctor --output json | jq -r '.findings[] | select(.verdict != \"ok\") | .subject'
+
+Status 0 where nothing is wrong, 3 where something is.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

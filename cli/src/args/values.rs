@@ -118,3 +118,15 @@ pub(super) fn some(text: &str) -> Result<usize, String> {
         _ => Err("1 to 1000".to_owned()),
     }
 }
+
+/// `repository:tag` or `repository@sha256:…`
+pub(super) fn repository_image(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| !name.is_empty() && !name.contains([':', '@', ' ']);
+    let is_one = match text.split_once('@') {
+        Some((name, found)) => is_name(name) && digest(found).is_ok(),
+        None => text.rsplit_once(':').is_some_and(|(name, tag)| is_name(name) && image_tag(tag).is_ok()),
+    };
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "repository:tag, or repository@ and a whole digest".to_owned())
+}

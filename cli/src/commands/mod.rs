@@ -10,9 +10,12 @@
 //! | `hold`, `scale` | what is said for a time |
 //! | `ask` | one ask: carried out, shown, and followed where that is wanted |
 //! | `follow`, `judge` | a roll-out until its end; what each look says of it |
+//! | `verify`, `adopt`, `doctor` | checklists over AWS itself, and the tags that hand a service over |
 //! | `pages` | completions and manual pages |
 
+mod adopt;
 mod ask;
+mod doctor;
 mod follow;
 mod history;
 mod hold;
@@ -23,8 +26,11 @@ mod releases;
 mod run;
 mod scale;
 mod status;
+mod verify;
 mod watch;
 
+pub(crate) use adopt::adopt;
+pub(crate) use doctor::doctor;
 pub(crate) use history::history;
 pub(crate) use hold::hold;
 pub(crate) use pages::{completions, man};
@@ -33,6 +39,7 @@ pub(crate) use releases::{deploy, go_on, release, resume, rollback};
 pub(crate) use run::run;
 pub(crate) use scale::scale;
 pub(crate) use status::status;
+pub(crate) use verify::verify;
 pub(crate) use watch::watch;
 
 use std::io::ErrorKind;

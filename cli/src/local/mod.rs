@@ -125,6 +125,7 @@ impl Local {
             functions: stack::functions(&settings.choices, &environment(endpoints)),
             rules,
             api,
+            stack: Some(stack::declared(endpoints, &world)),
         });
         let place = place.await?;
         if settings.choices.no_limits {

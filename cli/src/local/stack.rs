@@ -8,8 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pushboat_local::bus::{Pattern, Rule, Trigger};
 use pushboat_local::gateway::{Api, Authorizer, Route, Throttle};
+use pushboat_local::hub::Hub;
 use pushboat_local::lambda::Function;
-use pushboat_local::place::Place;
+use pushboat_local::place::{Endpoints, Place};
+use pushboat_local::stack::{Resource, Stack};
 use pushboat_local::world::ecs::{CircuitBreaker, CreateService, ServiceLoadBalancer, Threshold};
 use pushboat_local::world::elb::HealthCheck;
 use pushboat_local::world::{Settings, World};
@@ -17,6 +19,8 @@ use serde_json::{Map, Value, json};
 
 use crate::image::game;
 
+/// Names the stack, as in docs/install.md.
+pub const STACK: &str = "pushboat";
 pub const CLUSTER: &str = "pushboat";
 pub const SERVICE: &str = "game-2048";
 pub const REPOSITORY: &str = "game-2048";
@@ -139,6 +143,36 @@ pub fn api() -> Api {
     }
 }
 
+/// The whole as a stack of the template, by the names that it has there, for those who look at one.
+pub fn declared(endpoints: &Endpoints, settings: &Settings) -> Stack {
+    let queue = format!("http://{}/{}/pushboat-failed-events", endpoints.aws, settings.account);
+    let resources = [
+        ("Cluster", "AWS::ECS::Cluster", CLUSTER),
+        ("Repository", "AWS::ECR::Repository", REPOSITORY),
+        ("DeployFunction", "AWS::Lambda::Function", "deploy"),
+        ("ScaleFunction", "AWS::Lambda::Function", "scale"),
+        ("SweepFunction", "AWS::Lambda::Function", "sweep"),
+        ("ApiFunction", "AWS::Lambda::Function", "api"),
+        ("LiveImageFunction", "AWS::Lambda::Function", "live-image"),
+        ("DeployFunctionPushes", "AWS::Events::Rule", "pushboat-pushes"),
+        ("DeployFunctionDeployments", "AWS::Events::Rule", "pushboat-deployments"),
+        ("ScaleFunctionAlarms", "AWS::Events::Rule", "pushboat-alarms"),
+        ("SweepFunctionMinute", "AWS::Events::Rule", "pushboat-sweep"),
+        ("FailedEvents", "AWS::SQS::Queue", &queue),
+    ];
+    let resource = |(logical_id, kind, physical_id): (&str, &str, &str)| Resource {
+        logical_id: logical_id.to_owned(),
+        kind: kind.to_owned(),
+        physical_id: physical_id.to_owned(),
+    };
+    Stack {
+        name: STACK.to_owned(),
+        created_at: Hub::now(),
+        resources: resources.map(resource).to_vec(),
+        outputs: vec![("ApiAddress".to_owned(), format!("http://{}", endpoints.api))],
+    }
+}
+
 /// What `--lose-push-events` loses.
 pub fn every_push() -> Result<Pattern> {
     Ok(Pattern::parse(&json!({ "detail-type": ["ECR Image Action"] }))?)
@@ -239,6 +273,9 @@ fn task_definition(world: &World) -> Value {
         "requiresCompatibilities": ["FARGATE"],
         "cpu": "256",
         "memory": "512",
+        // Nobody here asks what they may do; they are there as on AWS.
+        "executionRoleArn": format!("arn:aws:iam::{}:role/pushboat-execution", world.settings.account),
+        "taskRoleArn": format!("arn:aws:iam::{}:role/pushboat-task", world.settings.account),
         "runtimePlatform": { "cpuArchitecture": architecture, "operatingSystemFamily": "LINUX" },
         "containerDefinitions": [{
             "name": CONTAINER,

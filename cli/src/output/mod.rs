@@ -11,9 +11,11 @@
 //! | `plan` | what would be decided, the calls of AWS, and what changes of a task definition |
 //! | `history` | what a service has run |
 //! | `task` | a one-off task |
+//! | `checklist` | what was found, and what would be written |
 //! | `bars` | the tasks of a roll-out, as they come |
 
 mod bars;
+mod checklist;
 mod decisions;
 mod detail;
 mod history;
@@ -27,6 +29,7 @@ mod tests;
 mod text;
 
 pub(crate) use bars::{Bars, stands};
+pub(crate) use checklist::{changes, checklist, findings};
 pub(crate) use decisions::decisions;
 pub(crate) use detail::detail;
 pub(crate) use history::history;

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Look, decisions, detail, history, plan, services, stands, task_state};
+use pushboat::checklist::handover::Change;
+use pushboat::checklist::{Finding, Verdict};
+
+use super::{Look, changes, checklist, decisions, detail, history, plan, services, stands, task_state};
 use crate::api::{Decisions, Entry, Plan, Service, Task};
 
 #[derive(Deserialize)]
@@ -84,6 +87,52 @@ fn a_plan_shows_decisions_calls_and_differences() {
     }
     let painted = plan(&plans()[0], Look { width: 100, colours: true });
     assert!(painted.contains("\x1b[31m- 123456789012.") && painted.contains("\x1b[32m+ 123456789012."));
+}
+
+fn found() -> Vec<Finding> {
+    let restart = "aws ecs update-service --cluster … --service … --deployment-configuration \
+                   deploymentCircuitBreaker={enable=true,rollback=true}";
+    vec![
+        Finding::ok("service", "shop/cart is ACTIVE"),
+        Finding::wrong(
+            "circuit breaker",
+            "it is off: a roll-out that fails goes on for ever, and ECS never says that it failed",
+            restart,
+        ),
+        Finding::unknown(
+            "execution role",
+            "may shop-execution pull from cart? SimulatePrincipalPolicy: AccessDenied: User ann is not authorized",
+        ),
+        Finding::ok("services", "none is handed over in this region")
+            .with("pushboat adopt <cluster>/<service> --track <repository>:<rule>"),
+        Finding::ok("service production-europe/a-service-with-a-rather-long-name", "follows web:semver/1"),
+    ]
+}
+
+#[test]
+fn a_checklist_says_what_is_wrong_and_what_to_do() {
+    for width in [80, 120] {
+        let printed = checklist(&found(), page(width));
+        for line in printed.lines() {
+            assert!(console::measure_text_width(line) <= width, "{line}");
+        }
+        is_as_written(&format!("checklist-{width}.txt"), &printed);
+        let painted = checklist(&found(), Look { width, colours: true });
+        assert_eq!(console::strip_ansi_codes(&painted), printed);
+        assert!(painted.contains("\x1b[31mwrong\x1b[0m"), "{painted:?}");
+    }
+    assert_eq!(found().iter().filter(|it| it.verdict == Verdict::Wrong).count(), 1);
+    let change = |tag: &str, from: Option<&str>, to: Option<&str>| Change {
+        tag: tag.to_owned(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    };
+    let all = [
+        change("pushboat:track", Some("cart:live"), Some("cart:main")),
+        change("pushboat:capacity", None, Some("2-10")),
+        change("pushboat:hold", Some("- ann moving house"), None),
+    ];
+    is_as_written("changes-80.txt", &changes(&all, page(80)));
 }
 
 #[test]

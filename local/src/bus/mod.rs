@@ -9,6 +9,7 @@ mod tests;
 
 pub use pattern::{Pattern, PatternError};
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ struct Inner {
     rules: Vec<Rule>,
     lambda: Lambda,
     faults: Mutex<Faults>,
+    /// Names of rules that are switched off.
+    disabled: Mutex<BTreeSet<String>>,
     recent: Mutex<Ring<Seen>>,
     seen: broadcast::Sender<Seen>,
     schedules: Mutex<Vec<JoinHandle<()>>>,
@@ -100,6 +103,7 @@ impl Bus {
                 rules,
                 lambda,
                 faults: Mutex::default(),
+                disabled: Mutex::default(),
                 recent: Mutex::new(Ring::new(REMEMBERED_EVENTS)),
                 seen: broadcast::channel(REMEMBERED_EVENTS).0,
                 schedules: Mutex::default(),
@@ -116,11 +120,36 @@ impl Bus {
 
     /// Takes an event in EventBridge's envelope and sends it to the targets of every rule that matches.
     pub fn put(&self, event: Value) {
-        let matching = self.inner.rules.iter().filter(|rule| match &rule.trigger {
+        let enabled = self.inner.rules.iter().filter(|rule| self.inner.is_enabled(rule));
+        let matching = enabled.filter(|rule| match &rule.trigger {
             Trigger::Pattern(pattern) => pattern.matches(&event),
             Trigger::Schedule(_) => false,
         });
         self.inner.send(&event, &matching.collect::<Vec<_>>());
+    }
+
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.inner.rules
+    }
+
+    /// Names of the rules that call this function.
+    pub(crate) fn callers(&self, function: &str) -> Vec<String> {
+        let calls = |rule: &&Rule| rule.targets.iter().any(|it| it == function);
+        self.inner.rules.iter().filter(calls).map(|rule| rule.name.clone()).collect()
+    }
+
+    pub(crate) fn is_enabled(&self, rule: &Rule) -> bool {
+        self.inner.is_enabled(rule)
+    }
+
+    /// Switches a rule on or off; `false` when there is none of this name.
+    pub fn enable(&self, rule: &str, is_on: bool) -> bool {
+        let mut disabled = locked(&self.inner.disabled);
+        match is_on {
+            true => disabled.remove(rule),
+            false => disabled.insert(rule.to_owned()),
+        };
+        self.inner.rules.iter().any(|it| it.name == rule)
     }
 
     /// From now on events that match never arrive.
@@ -186,7 +215,9 @@ async fn tick(bus: Weak<Inner>, rule: usize, period: Duration) {
         }
         let Some(bus) = bus.upgrade() else { return };
         let rule = &bus.rules[rule];
-        bus.send(&bus.scheduled_event(rule), &[rule]);
+        if bus.is_enabled(rule) {
+            bus.send(&bus.scheduled_event(rule), &[rule]);
+        }
     }
 }
 
@@ -213,6 +244,10 @@ impl Inner {
             fate,
             rules: reached.iter().map(|rule| rule.name.clone()).collect(),
         });
+    }
+
+    fn is_enabled(&self, rule: &Rule) -> bool {
+        !locked(&self.disabled).contains(&rule.name)
     }
 
     fn fate_of(&self, event: &Value) -> Fate {

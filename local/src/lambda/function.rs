@@ -27,7 +27,7 @@ impl Settings {
         }
     }
 
-    pub(super) fn function_arn(&self, name: &str) -> String {
+    pub(crate) fn function_arn(&self, name: &str) -> String {
         format!("arn:aws:lambda:{}:{}:function:{name}", self.region, self.account)
     }
 }

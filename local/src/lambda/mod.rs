@@ -150,6 +150,14 @@ impl Lambda {
         &self.engine().settings
     }
 
+    /// Those that are deployed, by name.
+    pub(crate) fn functions(&self) -> Vec<Function> {
+        let mut functions: Vec<Function> =
+            self.engine().pools.values().map(|pool| pool.function.clone()).collect();
+        functions.sort_by(|left, right| left.name.cmp(&right.name));
+        functions
+    }
+
     pub fn has_function(&self, name: &str) -> bool {
         self.engine().pools.contains_key(name)
     }

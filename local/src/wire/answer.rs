@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::xml::Xml;
-use super::{cloudwatch, elbv2, encoding, sts};
+use super::{cloudformation, cloudwatch, elbv2, encoding, lambda, sts};
 use crate::hub::Hub;
 use crate::world::Refusal;
 
@@ -25,7 +25,7 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// JSON 1.1, with `X-Amz-Target`.
+    /// JSON 1.1, with `X-Amz-Target`, or of Lambda with the operation in the path.
     Json,
     /// A form in, XML out.
     Query,
@@ -37,7 +37,7 @@ impl Protocol {
     pub(super) fn of(parts: &Parts) -> Protocol {
         if parts.headers.get(SMITHY_PROTOCOL).is_some_and(|protocol| protocol == RPC_V2_CBOR) {
             Protocol::Cbor
-        } else if parts.headers.contains_key("x-amz-target") {
+        } else if parts.headers.contains_key("x-amz-target") || lambda::is_path(parts.uri.path()) {
             Protocol::Json
         } else {
             Protocol::Query
@@ -133,6 +133,7 @@ fn add_query_error(response: &mut Response, refusal: &Refusal) {
 fn error_document(service: &str, id: &RequestId, refusal: &Refusal) -> String {
     let namespace = match service {
         "sts" => sts::NAMESPACE,
+        "cloudformation" => cloudformation::NAMESPACE,
         super::CLOUDWATCH => cloudwatch::NAMESPACE,
         _ => elbv2::NAMESPACE,
     };

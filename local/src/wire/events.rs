@@ -1,10 +1,14 @@
-//! EventBridge over the wire: PutEvents on the default bus. Rules are the place's own and not changed from here.
+//! EventBridge over the wire: PutEvents on the default bus, and the rules of the place, which can be looked at and switched
+//! off and on. Of their patterns nothing is told: what is kept is what they mean.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Wire;
+use super::paging::{Order, page};
+use crate::bus::{Rule, Trigger};
+use crate::stack::Running;
 use crate::world::{Effect, Refusal, World, iso_seconds};
 
 const MOST_ENTRIES: usize = 10;
@@ -15,11 +19,77 @@ const TIME_BYTES: usize = 14;
 pub(super) fn call(wire: &Wire, operation: &str, body: &Value) -> Result<Value, Refusal> {
     match operation {
         "PutEvents" => wire.hub.with(|world| put_events(world, body)),
+        "ListRules" => list_rules(wire, body),
+        "DescribeRule" => with_rule(wire, body, "Name", |running, rule| Ok(show(wire, running, rule))),
+        "ListTargetsByRule" => with_rule(wire, body, "Rule", |running, rule| Ok(targets(running, rule))),
+        "EnableRule" | "DisableRule" => with_rule(wire, body, "Name", |running, rule| {
+            running.bus.enable(&rule.name, operation == "EnableRule");
+            Ok(json!({}))
+        }),
         _ => Err(Refusal::new(
             "UnknownOperationException",
-            format!("{operation} is not an operation of EventBridge here; known: PutEvents"),
+            format!(
+                "{operation} is not an operation of EventBridge here; known: PutEvents, ListRules, DescribeRule, \
+                 ListTargetsByRule, EnableRule, DisableRule"
+            ),
         )),
     }
+}
+
+const RULES_PER_PAGE: usize = 100;
+
+fn list_rules(wire: &Wire, body: &Value) -> Result<Value, Refusal> {
+    let Some(running) = &wire.deployed else { return Ok(json!({ "Rules": [] })) };
+    let prefix = body["NamePrefix"].as_str().unwrap_or_default();
+    let rules = running.bus.rules().iter().filter(|it| it.name.starts_with(prefix));
+    let items = rules.map(|rule| (rule.name.clone(), show(wire, running, rule))).collect();
+    let page = page(items, Order::Ascending, body["NextToken"].as_str(), RULES_PER_PAGE)
+        .map_err(|_| invalid("Token is not valid."))?;
+    let mut answer = json!({ "Rules": page.items });
+    if let Some(next) = page.next {
+        answer["NextToken"] = next.into();
+    }
+    Ok(answer)
+}
+
+fn with_rule(
+    wire: &Wire,
+    body: &Value,
+    member: &str,
+    then: impl FnOnce(&Running, &Rule) -> Result<Value, Refusal>,
+) -> Result<Value, Refusal> {
+    let name = body[member].as_str().unwrap_or_default();
+    let running = wire.deployed.as_ref();
+    let rule = running.and_then(|it| it.bus.rules().iter().find(|rule| rule.name == name));
+    match (running, rule) {
+        (Some(running), Some(rule)) => then(running, rule),
+        _ => {
+            let message = format!("Rule {name} does not exist on EventBus default.");
+            Err(Refusal::new("ResourceNotFoundException", message))
+        }
+    }
+}
+
+fn show(wire: &Wire, running: &Running, rule: &Rule) -> Value {
+    let mut shown = json!({
+        "Name": rule.name,
+        "Arn": wire.hub.with(|world| world.arn("events", &format!("rule/{}", rule.name))),
+        "State": if running.bus.is_enabled(rule) { "ENABLED" } else { "DISABLED" },
+        "EventBusName": "default",
+    });
+    if let Trigger::Schedule(period) = rule.trigger {
+        // AWS has whole minutes; here a schedule may be shorter.
+        let minutes = period.as_secs().div_ceil(60).max(1);
+        let unit = if minutes == 1 { "minute" } else { "minutes" };
+        shown["ScheduleExpression"] = format!("rate({minutes} {unit})").into();
+    }
+    shown
+}
+
+fn targets(running: &Running, rule: &Rule) -> Value {
+    let settings = running.lambda.settings();
+    let target = |name: &String| json!({ "Id": name, "Arn": settings.function_arn(name) });
+    json!({ "Targets": rule.targets.iter().map(target).collect::<Vec<_>>() })
 }
 
 #[derive(Debug, Default, Deserialize)]

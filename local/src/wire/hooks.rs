@@ -60,6 +60,7 @@ pub(super) async fn before(
             at: Hub::now(),
             request: match &call.input {
                 Input::Json(body) => body.clone(),
+                Input::Path(name) => serde_json::json!({ "FunctionName": name }),
                 Input::Form(form) => form.to_json(),
                 Input::CloudWatch(input) => input.to_json(),
             },

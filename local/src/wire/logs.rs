@@ -12,24 +12,41 @@ use super::Wire;
 use super::paging::{self, Order};
 use crate::world::Refusal;
 use pattern::Pattern;
-use streams::{Line, Stream, of_group};
+use streams::{Line, Stream, groups, of_group};
 
 const MOST_EVENTS: i64 = 10_000;
 const MOST_STREAMS: i64 = 50;
 
 pub(super) fn call(wire: &Wire, operation: &str, body: &Value) -> Result<Value, Refusal> {
     match operation {
+        "DescribeLogGroups" => describe_groups(wire, body),
         "DescribeLogStreams" => describe_streams(wire, &read(body)?),
         "FilterLogEvents" => filter(wire, &read(body)?),
         "GetLogEvents" => get(wire, &read(body)?),
         _ => Err(Refusal::new(
             "UnknownOperationException",
             format!(
-                "{operation} is not an operation of CloudWatch Logs here; known: DescribeLogStreams, FilterLogEvents, \
+                "{operation} is not an operation of CloudWatch Logs here; known: DescribeLogGroups, DescribeLogStreams, FilterLogEvents, \
                  GetLogEvents"
             ),
         )),
     }
+}
+
+fn describe_groups(wire: &Wire, body: &Value) -> Result<Value, Refusal> {
+    let prefix = body["logGroupNamePrefix"].as_str().unwrap_or_default();
+    let items = groups(wire).into_iter().filter(|name| name.starts_with(prefix)).map(|name| {
+        let arn = wire.hub.with(|world| world.arn("logs", &format!("log-group:{name}:*")));
+        (name.clone(), json!({ "logGroupName": name, "arn": arn }))
+    });
+    let size = limit(body["limit"].as_i64(), MOST_STREAMS)?;
+    let page = paging::page(items.collect(), Order::Ascending, body["nextToken"].as_str(), size)
+        .map_err(|_| invalid("The specified nextToken is invalid."))?;
+    let mut answer = json!({ "logGroups": page.items });
+    if let Some(next) = page.next {
+        answer["nextToken"] = next.into();
+    }
+    Ok(answer)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -7,7 +7,7 @@
 //! | `answer` | how AWS says yes and no, in JSON and in XML |
 //! | `hooks` | what tests see of calls, and how they make AWS refuse |
 //! | `encoding`, `form`, `xml`, `paging` | the small parts of the protocols |
-//! | `ecs`, `ecr`, `elbv2`, `sts`, `application_autoscaling`, `logs`, `events`, `cloudwatch` | one translation per service |
+//! | `ecs`, `ecr`, `elbv2`, `sts`, `application_autoscaling`, `logs`, `events`, `cloudwatch`, `lambda`, `sqs`, `cloudformation` | one translation per service |
 //!
 //! JSON services name the operation in `X-Amz-Target`, query services in the form member `Action`, RPC v2 (CBOR, spoken
 //! by CloudWatch) in the path; the scope of the signature names the service. Nothing here decides anything: what ECS or ELB would do is asked of the world.
@@ -15,6 +15,7 @@
 mod answer;
 mod application_autoscaling;
 mod caller;
+mod cloudformation;
 mod cloudwatch;
 mod ecr;
 mod ecs;
@@ -23,9 +24,11 @@ pub(crate) mod encoding;
 mod events;
 mod form;
 mod hooks;
+mod lambda;
 mod logs;
 mod paging;
 pub(crate) mod sigv4;
+mod sqs;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -45,8 +48,8 @@ use serde_json::Value;
 
 use crate::balancer::Addresses;
 use crate::hub::Hub;
-use crate::lambda::Lambda;
 use crate::registry::BlobStore;
+use crate::stack::Running;
 use crate::tasks::TaskLogs;
 use crate::world::Refusal;
 use answer::{Protocol, RequestId};
@@ -73,8 +76,8 @@ pub struct Wire {
     pub addresses: Addresses,
     /// What tasks wrote.
     pub task_logs: TaskLogs,
-    /// Where functions run.
-    pub lambda: Option<Lambda>,
+    /// Functions, rules and the stack that they are of.
+    pub(crate) deployed: Option<Running>,
     /// Every authenticated call, in order, where somebody wants to know.
     pub calls: Option<Arc<Mutex<Vec<RecordedCall>>>>,
     /// The calls that shall go wrong. Tests push into it while the server runs.
@@ -97,7 +100,7 @@ impl Wire {
             blobs,
             addresses: Addresses::default(),
             task_logs: TaskLogs::default(),
-            lambda: None,
+            deployed: None,
             calls: None,
             faults: Arc::default(),
         }
@@ -177,6 +180,8 @@ struct Call {
 
 enum Input {
     Json(Value),
+    /// What is named in the path.
+    Path(String),
     Form(Form),
     /// Of CloudWatch, whatever the protocol.
     CloudWatch(cloudwatch::value::Value),
@@ -200,7 +205,9 @@ async fn answer_call(
     id: &RequestId,
 ) -> Response {
     let Authenticated { protocol, caller, service } = authenticated;
+    let rest = lambda::operation(&parts.method, parts.uri.path());
     let named = match protocol {
+        _ if rest.is_some() => name_rest_call(rest, &service),
         Protocol::Json => name_json_call(parts, body, &service),
         Protocol::Cbor => name_cbor_call(parts, body, &service),
         Protocol::Query => name_query_call(parts, body, &service),
@@ -251,10 +258,14 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call, protocol: Protocol
             application_autoscaling::call(wire, operation, body).map(Output::Json)
         }
         (Input::Json(body), "logs") => logs::call(wire, operation, body).map(Output::Json),
+        (Input::Path(name), _) => lambda::call(wire, operation, name).map(Output::Json),
+        (Input::Json(body), "sqs") => sqs::call(wire, operation, body).map(Output::Json),
         (Input::Json(body), "events") => events::call(wire, operation, body).map(Output::Json),
         (Input::Json(body), _) => ecr::call(wire, caller, operation, body).await.map(Output::Json),
         (Input::Form(form), "sts") => sts::call(wire, caller, operation, form)
             .map(|result| Output::Xml { namespace: sts::NAMESPACE, result }),
+        (Input::Form(form), "cloudformation") => cloudformation::call(wire, operation, form)
+            .map(|result| Output::Xml { namespace: cloudformation::NAMESPACE, result }),
         (Input::Form(form), _) => elbv2::call(wire, operation, form)
             .map(|result| Output::Xml { namespace: elbv2::NAMESPACE, result }),
     }
@@ -263,14 +274,31 @@ async fn carry_out(wire: &Wire, caller: &Caller, call: &Call, protocol: Protocol
 /// As in the scope of a signature.
 const CLOUDWATCH: &str = "monitoring";
 
-const JSON_TARGETS: [(&str, &str); 6] = [
+const JSON_TARGETS: [(&str, &str); 7] = [
     ("AmazonEC2ContainerServiceV20141113.", "ecs"),
     ("AmazonEC2ContainerRegistry_V20150921.", "ecr"),
     ("AnyScaleFrontendService.", "application-autoscaling"),
     ("AWSEvents.", "events"),
     ("Logs_20140328.", "logs"),
+    ("AmazonSQS.", "sqs"),
     ("GraniteServiceVersion20100801.", CLOUDWATCH),
 ];
+
+/// Services that a template of ECS has to do with, and that are not built.
+const OTHERS: [&str; 5] = ["iam", "ec2", "secretsmanager", "ssm", "kms"];
+
+fn not_here(scope: &str) -> Refusal {
+    Refusal::new("UnknownOperationException", format!("There is no {scope} here."))
+}
+
+/// Lambda, which is asked by paths.
+fn name_rest_call(named: Option<(&'static str, String)>, scope: &str) -> Result<Call, Refusal> {
+    let (operation, name) = named.unwrap_or_default();
+    if scope != lambda::SERVICE {
+        return Err(sigv4::AuthError::wrong_service(lambda::SERVICE).refusal(Protocol::Json));
+    }
+    Ok(Call { service: lambda::SERVICE, operation: operation.to_owned(), input: Input::Path(name) })
+}
 
 fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -279,10 +307,13 @@ fn name_json_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refus
         .find_map(|(prefix, service)| Some((*service, target.strip_prefix(prefix)?)))
         .ok_or_else(|| {
             let known: Vec<&str> = JSON_TARGETS.iter().map(|(prefix, _)| *prefix).collect();
-            Refusal::new(
-                "UnknownOperationException",
-                format!("X-Amz-Target '{target}' is none of {}", known.join(", ")),
-            )
+            match OTHERS.contains(&scope) {
+                true => not_here(scope),
+                false => Refusal::new(
+                    "UnknownOperationException",
+                    format!("X-Amz-Target '{target}' is none of {}", known.join(", ")),
+                ),
+            }
         })?;
     if scope != service {
         return Err(sigv4::AuthError::wrong_service(service).refusal(Protocol::Json));
@@ -366,12 +397,14 @@ fn drop_nulls_within(value: &mut Value) {
 }
 
 fn name_query_call(parts: &Parts, body: &[u8], scope: &str) -> Result<Call, Refusal> {
-    let service = ["elasticloadbalancing", "sts", CLOUDWATCH]
-        .into_iter()
-        .find(|service| *service == scope)
-        .ok_or_else(|| {
-        sigv4::AuthError::wrong_service("elasticloadbalancing', 'sts' or 'monitoring")
-            .refusal(Protocol::Query)
+    let known = ["elasticloadbalancing", "sts", "cloudformation", CLOUDWATCH];
+    let service = known.into_iter().find(|service| *service == scope);
+    let service = service.ok_or_else(|| match ["ecs", "ecr", "logs", "events", "sqs"].contains(&scope) {
+        true => {
+            sigv4::AuthError::wrong_service("elasticloadbalancing', 'sts', 'cloudformation' or 'monitoring")
+                .refusal(Protocol::Query)
+        }
+        false => not_here(scope),
     })?;
     let body = unpacked(parts, body)?;
     let form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes(), &body)?;

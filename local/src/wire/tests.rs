@@ -2,6 +2,7 @@
 
 mod application_autoscaling;
 mod client;
+mod deployed;
 mod ecs;
 mod elbv2;
 mod events;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod checks;
 mod connection;
 mod one_off;
 mod person;
@@ -74,6 +75,11 @@ async fn the_readme_s_commands_do_what_they_say() {
                 let said = person.told(3, &words).await;
                 assert!(said.aside.contains("no deployment is under way"), "{}", said.aside);
             }
+            // Its tags are these already, and nobody is there to ask.
+            ["adopt", ..] => {
+                let said = person.told(0, &words).await;
+                assert!(said.out.contains("what is followed"), "{}", said.out);
+            }
             ["rollback", ..] => {
                 let said = person.told(0, &words).await;
                 assert!(
@@ -127,6 +133,9 @@ async fn the_readme_s_commands_do_what_they_say() {
         "run",
         "resume",
         "continue",
+        "verify",
+        "adopt",
+        "doctor",
         "completions",
         "man",
     ];

@@ -1,7 +1,7 @@
 //! Which groups and streams there are: of tasks, where the `awslogs` options of their task definitions put them, and of
 //! functions, in `/aws/lambda/<function>`, a stream for each instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -10,6 +10,19 @@ use crate::wire::Wire;
 use crate::world::{Refusal, Timestamp, World};
 
 const OF_FUNCTIONS: &str = "/aws/lambda/";
+
+/// Those that some task definition names, and those of functions.
+pub(super) fn groups(wire: &Wire) -> BTreeSet<String> {
+    let mut groups: BTreeSet<String> = wire.hub.with(|world| {
+        let containers = world.ecs.task_definitions.iter().flat_map(|it| it.containers());
+        let named =
+            containers.filter_map(|it| it.get("logConfiguration")?.get("options")?.get("awslogs-group"));
+        named.filter_map(Value::as_str).map(str::to_owned).collect()
+    });
+    let functions = wire.deployed.iter().flat_map(|it| it.lambda.functions());
+    groups.extend(functions.map(|function| format!("{OF_FUNCTIONS}{}", function.name)));
+    groups
+}
 
 /// What one container of one task, or one instance of a function, wrote; oldest first.
 pub(super) struct Stream {
@@ -50,7 +63,7 @@ pub(super) fn of_group(wire: &Wire, group: Option<&str>) -> Result<Vec<Stream>, 
 
 /// `None`: there is no such function.
 fn of_function(wire: &Wire, function: &str) -> Option<Vec<Stream>> {
-    let lambda = wire.lambda.as_ref().filter(|lambda| lambda.has_function(function))?;
+    let lambda = Some(&wire.deployed.as_ref()?.lambda).filter(|lambda| lambda.has_function(function))?;
     let mut streams = BTreeMap::<String, Vec<Line>>::new();
     for line in lambda.log_lines().into_iter().filter(|line| line.function == function) {
         let shown = Line { at: line.at, number: line.number, text: line.line };

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::hub::Hub;
 use crate::registry::BlobStore;
+use crate::stack::Running;
 use crate::wire::sigv4::{Signed, tests::authorize};
 use crate::wire::{Caller, Credential, RecordedCall, Wire, router};
 use crate::world::{Effect, Settings, World};
@@ -68,6 +69,11 @@ impl Answer {
 
 impl Place {
     pub(in crate::wire) async fn start() -> Place {
+        Place::start_with(None).await
+    }
+
+    /// With functions and rules.
+    pub(in crate::wire) async fn start_with(deployed: Option<Running>) -> Place {
         let (hub, effects) = Hub::new(World::new(Settings::default(), Hub::now()));
         let credential = Credential {
             access_key_id: KEY.0.into(),
@@ -78,6 +84,7 @@ impl Place {
         let blobs = BlobStore::new(blobs_folder.path()).unwrap();
         let mut wire =
             Wire::new(hub, vec![credential], "http://127.0.0.1:1".into(), "password".into(), blobs);
+        wire.deployed = deployed;
         let calls = wire.record_calls();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -127,21 +134,41 @@ impl Place {
         self.signed(service, &headers, form).await
     }
 
+    /// Of a service that is asked by paths.
+    pub(in crate::wire) async fn get(&self, service: &str, path: &str) -> Answer {
+        self.signed_at("GET", path, service, &[], "").await
+    }
+
     async fn signed(&self, service: &str, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        self.signed_at("POST", "/", service, headers, body).await
+    }
+
+    async fn signed_at(
+        &self,
+        method: &str,
+        path: &str,
+        service: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> Answer {
         let date = Hub::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut map = HeaderMap::new();
         for (name, value) in headers.iter().chain(&[("host", self.host.as_str()), ("x-amz-date", &date)]) {
             map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let signed = Signed { method: "POST", path: "/", query: "", headers: &map, body: body.as_bytes() };
+        let signed = Signed { method, path, query: "", headers: &map, body: body.as_bytes() };
         let authorization = authorize(&signed, KEY, "eu-central-1", service);
         map.insert("authorization", authorization.parse().unwrap());
-        self.send(map, body.as_bytes().to_vec()).await
+        self.send_to(method, path, map, body.as_bytes().to_vec()).await
     }
 
     pub(in crate::wire) async fn send(&self, headers: HeaderMap, body: Vec<u8>) -> Answer {
-        let mut request =
-            Request::post(format!("http://{}/", self.host)).body(Full::new(Bytes::from(body))).unwrap();
+        self.send_to("POST", "/", headers, body).await
+    }
+
+    async fn send_to(&self, method: &str, path: &str, headers: HeaderMap, body: Vec<u8>) -> Answer {
+        let request = Request::builder().method(method).uri(format!("http://{}{path}", self.host));
+        let mut request = request.body(Full::new(Bytes::from(body))).unwrap();
         request.headers_mut().extend(headers);
         let client = Client::builder(TokioExecutor::new()).build_http();
         let response = client.request(request).await.unwrap();
