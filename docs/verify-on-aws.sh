@@ -157,6 +157,21 @@ result "an unsigned call" "403" "$(curl --silent --output /dev/null --write-out 
 eval "$(aws configure export-credentials --format env)"
 result "a signed call" "200" "$(curl --silent --output /dev/null --write-out '%{http_code}' --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --header "x-amz-security-token: ${AWS_SESSION_TOKEN:-}" "$(output ApiAddress)/services")"
 
+step "one-off tasks, the history, and the checks"
+pushboat() { cargo run --quiet --bin pushboat -- "$@"; }
+result "a one-off task's log and end" "hello 0" "$(pushboat run --stack $STACK $NAME --key probe-$$ -- sh -c 'echo hello' 2>/dev/null | tr '\n' ' ')$?"
+pushboat run --stack $STACK $NAME -- sh -c 'exit 3' >/dev/null 2>&1
+result "the exit status of one that fails" "4" "$?"
+result "tasks of one key" "1" "$(for _ in 1 2; do pushboat run --stack $STACK $NAME --key twice-$$ --detach --output json -- sh -c 'sleep 60' |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["task"]["id"])'; done | sort -u | wc -l)"
+result "a foreign family" "3" "$(pushboat run --stack $STACK $NAME --family not-of-this-stack >/dev/null 2>&1; echo $?)"
+pushboat scale --stack $STACK $NAME --min 2 --for 5m >/dev/null 2>&1
+sleep 60 # CloudWatch Logs takes a moment until a line can be found
+result "what was asked of the count is in the history" "yes" "$(pushboat history --stack $STACK $NAME --only counts 2>/dev/null | grep -q 'at least 2' && echo yes || echo no)"
+result "doctor" "0" "$(pushboat doctor --stack $STACK >"$WORK/doctor" 2>&1; echo $?)"
+result "verify" "0" "$(pushboat verify $STACK/$NAME >"$WORK/verify" 2>&1; echo $?)"
+noted "what the checks could not see" "$(grep -h unknown "$WORK/doctor" "$WORK/verify" | tr -s ' ' | tr '\n' ';')"
+
 step "an alarm calls a function directly"
 aws lambda add-permission --function-name $STACK-sweep --statement-id probe --action lambda:InvokeFunction \
     --principal lambda.alarms.cloudwatch.amazonaws.com --source-account "$ACCOUNT" \
