@@ -31,6 +31,7 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
 
 use args::{Args, Command};
 
@@ -40,12 +41,12 @@ pub fn main() -> ExitCode {
     if let Command::Function { name } = args.command {
         return function::run(name);
     }
-    // What goes wrong behind the scenes; the functions have a log of their own.
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .init();
+    // What goes wrong behind the scenes; the functions have a log of their own. A person who only asks has the answer for it.
+    let level = match args.command {
+        Command::Demo(_) | Command::Local(_) => LevelFilter::WARN,
+        _ => LevelFilter::ERROR,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ran = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {

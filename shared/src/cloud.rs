@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::model::{
     Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
 };
-use crate::one_off::{Launched, Placement, RunTask};
+use crate::one_off::{Launched, OneOff, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
@@ -187,6 +187,9 @@ pub trait Cloud {
 
     /// Starts one task outside a service.
     async fn run_task(&self, task: &RunTask) -> Answer<Launched>;
+
+    /// With its tags. `None` where ECS knows no such task, any more or at all.
+    async fn one_off(&self, cluster: &str, id: &str) -> Answer<Option<OneOff>>;
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()>;
 

@@ -6,7 +6,7 @@ mod count;
 mod last;
 mod page;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 pub use count::Count;
@@ -15,6 +15,7 @@ pub use page::{Counts, Page, page};
 
 use crate::model::{Digest, Outcome, Rollout, Tags};
 use crate::policy;
+use crate::release::OVERLAP;
 use crate::task_definition::{ASKED, BASE, CAUSE, PUT_BACK, TaskDefinition, released_as, revision_name};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,9 +85,9 @@ pub fn release(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Ta
             digest,
         }
     };
-    let after = |value: String, between| Some(value.split_once(between)?.1.to_owned());
-    let asked_by = said(ASKED).and_then(|it| after(it, " "));
-    let asked_by = asked_by.or_else(|| after(said(PUT_BACK)?, " by "));
+    let put_back_by = said(PUT_BACK).and_then(|said| put_back_by(&said, rollout));
+    let asked_by = said(ASKED).and_then(|it| Some(it.split_once(' ')?.1.to_owned()));
+    let cause = put_back_by.as_ref().map(|by| format!("roll-back by {by}"));
     Release {
         began_at: rollout.created_at,
         finished_at: rollout.finished_at,
@@ -99,12 +100,21 @@ pub fn release(rollout: &Rollout, definition: Option<&TaskDefinition>, tags: &Ta
         reason: rollout.reason.clone(),
         revision: revision_name(&rollout.task_definition_arn).to_owned(),
         images: rollout.images.iter().map(image).collect(),
-        cause: said(CAUSE),
+        cause: cause.or_else(|| said(CAUSE)),
         base: said(BASE),
-        asked_by,
+        asked_by: put_back_by.or(asked_by),
         registered_by: definition.and_then(TaskDefinition::registered_by).map(str::to_owned),
         service_deployment: rollout.arn.clone(),
     }
+}
+
+/// Who went back to the revision by this roll-out: it began right after he was written down.
+fn put_back_by(said: &str, rollout: &Rollout) -> Option<String> {
+    let (at, by) = said.split_once(" by ")?;
+    let between = rollout.created_at?.duration_since(at.parse().ok()?);
+    // What is written down has whole seconds.
+    let is_of_it = (SignedDuration::from_secs(-1)..=OVERLAP).contains(&between);
+    is_of_it.then(|| by.to_owned())
 }
 
 #[cfg(test)]
@@ -143,7 +153,7 @@ mod tests {
         let tags = [
             (CAUSE, "push of game:main"),
             (BASE, "web:5"),
-            (PUT_BACK, "2026-11-21T09:00:00Z by ann"),
+            (PUT_BACK, "2026-11-21T07:59:59Z by ann"),
             ("pushboat:image:web", "game:main"),
         ];
         let definition = TaskDefinition {
@@ -155,8 +165,13 @@ mod tests {
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         };
         let shown = json!(release(&rollout, Some(&definition), &Tags::new()));
-        assert_eq!((&shown["cause"], &shown["base"]), (&json!("push of game:main"), &json!("web:5")));
+        assert_eq!((&shown["cause"], &shown["base"]), (&json!("roll-back by ann"), &json!("web:5")));
         assert_eq!((&shown["asked_by"], &shown["images"][0]["rejected"]), (&json!("ann"), &json!(null)));
         assert_eq!(shown["images"][0]["released_as"], "game:main");
+
+        // It had run before somebody went back to it.
+        let before = Rollout { created_at: Some("2026-11-21T07:00:00Z".parse().unwrap()), ..rollout };
+        let shown = json!(release(&before, Some(&definition), &Tags::new()));
+        assert_eq!((&shown["cause"], &shown["asked_by"]), (&json!("push of game:main"), &json!(null)));
     }
 }

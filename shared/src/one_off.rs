@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::diagnosis::{Diagnosis, Secrets, StoppedTask};
 use crate::model::{ServiceName, Tags};
 use crate::policy::{Track, tag_value};
-use crate::task_definition::{TaskDefinition, revision_name};
+use crate::task_definition::{TaskDefinition, family_and_number, revision_name};
 
 pub const OF_SERVICE: &str = "pushboat:service";
 pub const RUN_BY: &str = "pushboat:run-by";
@@ -38,7 +38,8 @@ impl Placement {
         };
         let has_strategy = service.get("capacityProviderStrategy").is_some_and(says);
         let runs_on = if has_strategy { "capacityProviderStrategy" } else { "launchType" };
-        let members = [runs_on, "platformVersion", "networkConfiguration"];
+        let members =
+            [runs_on, "platformVersion", "networkConfiguration", "placementConstraints", "placementStrategy"];
         let said = members.iter().filter_map(|member| Some((*member, service.get(*member)?)));
         Placement(
             said.filter(|(_, value)| says(value))
@@ -161,6 +162,21 @@ impl OneOff {
         self.tags.get(OF_SERVICE) == Some(&service.to_string())
     }
 
+    /// What this asks for, under another caller's name or of another revision: as when a pipeline is run again.
+    pub fn is_as_asked(&self, service: &ServiceName, asked: &RunTask) -> bool {
+        let family = |arn: &str| family_and_number(arn).map(|(family, _)| family.to_owned());
+        let own = self.end.containers.iter().zip(&self.containers);
+        let mut commands = own.filter(|(_, (_, command))| !command.is_empty());
+        let is_same = match &asked.command {
+            None => commands.next().is_none(),
+            Some((name, words)) => {
+                commands.next().is_some_and(|(it, (_, command))| it.name == *name && command == words)
+            }
+        };
+        let is_of_family = family(&self.task_definition_arn) == family(&asked.task_definition_arn);
+        self.is_of(service) && is_of_family && is_same
+    }
+
     pub fn is_stopped(&self) -> bool {
         self.last_status == "STOPPED"
     }
@@ -230,11 +246,9 @@ pub struct ContainerView {
     pub state: String,
     pub exit_code: Option<i32>,
     pub reason: Option<String>,
-    /// What it was given instead of its own command.
-    pub command: Vec<String>,
 }
 
-/// For people and programs. Environment values are not shown, and where the document is not there nobody knows them.
+/// For people and programs. Environment values are not shown, and no command: there may be a password in it.
 pub fn view(
     task: &OneOff,
     service: &ServiceName,
@@ -259,12 +273,11 @@ pub fn view(
         stop_code: said(&task.end.stop_code),
         stopped_reason: said(&task.end.stopped_reason),
         containers: { containers }
-            .map(|(end, (state, command))| ContainerView {
+            .map(|(end, (state, _))| ContainerView {
                 name: end.name.clone(),
                 state: state.clone(),
                 exit_code: end.exit_code,
                 reason: said(&end.reason),
-                command: command.iter().map(|word| secrets.hide(word)).collect(),
             })
             .collect(),
         diagnosis,

@@ -30,10 +30,10 @@ const READS_AGREE: SignedDuration = SignedDuration::from_secs(15);
 /// CloudFormation's own tag on what it creates.
 const STACK: &str = "aws:cloudformation:stack-name";
 
-/// The stack whose template declares a service and its tags.
+/// The stack whose template declares the tags of a service. That a stack has made the service says nothing of its tags:
+/// CloudFormation leaves those alone that its template does not have.
 pub fn declared_by(service_tags: &Tags) -> Option<&str> {
-    let named = |key| service_tags.get(key).map(String::as_str);
-    named(TEMPLATE).or_else(|| named(STACK))
+    service_tags.get(TEMPLATE).map(String::as_str)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::model::{
     Alarm, Cluster, Deployment, Digest, Image, Progress, Rollout, RolloutState, Service, ServiceName, Tags,
     TargetHealth,
 };
-use crate::one_off::{Launched, Placement, RunTask};
+use crate::one_off::{Launched, OneOff, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::{TaskDefinition, family_and_number, revision_name};
@@ -216,6 +216,7 @@ impl<C: Cloud> Cloud for Rehearsal<'_, C> {
         is_muted(alarm: &str) -> bool;
         alarm_tags(alarm_arn: &str) -> Tags;
         placement(service: &ServiceName) -> Option<Placement>;
+        one_off(cluster: &str, id: &str) -> Option<OneOff>;
     }
 
     fn now(&self) -> Option<Timestamp> {

@@ -31,6 +31,11 @@ pub(super) fn choose(
     if let Some(url) = connection.url.clone().or_else(|| environment(URL)) {
         return Ok(Chosen::Url(checked(&url)?));
     }
+    // Whoever names a profile means AWS, and not what happens to run here.
+    if connection.profile.is_some() || connection.region.is_some() {
+        let why = "--profile and --region are for AWS: say where the API is, with --stack or --url";
+        return Err(Trouble::Usage(why.to_owned()));
+    }
     match find(connection.place.as_deref()) {
         Ok(place) => Ok(Chosen::Place(Box::new(place))),
         Err(_) => Err(Trouble::NoAddress),
@@ -90,6 +95,12 @@ mod tests {
         assert_eq!(choose(&nothing, set, here).unwrap(), url("https://env.example"));
         assert_eq!(choose(&nothing, unset, here).unwrap(), Chosen::Place(Box::new(place())));
         assert!(matches!(choose(&nothing, unset, nowhere), Err(Trouble::NoAddress)));
+        let meant = Connection { profile: Some("prod".to_owned()), ..Connection::default() };
+        assert!(
+            matches!(choose(&meant, unset, here), Err(Trouble::Usage(_))),
+            "a place that runs is not meant"
+        );
+        assert_eq!(choose(&meant, set, nowhere).unwrap(), url("https://env.example"));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(crate) struct Image {
     pub(crate) digest: Option<String>,
     /// `<repository>:<tag>`
     pub(crate) released_as: Option<String>,
+    /// In a history: why it does not return by itself.
+    pub(crate) rejected: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -36,6 +36,9 @@ impl Problem {
             "/problems/no-such-cluster" | "/problems/no-such-service" => {
                 "\n`pushboat status` shows what there is. A service is handed over by its tag pushboat:track."
             }
+            "/problems/refused" if self.detail.contains("was rejected") => {
+                "\n`pushboat release <digest>` lets it return; `pushboat status <service>` shows the rejections."
+            }
             "/problems/refused" | "/problems/moved" => "\n`pushboat status <service>` shows how things are.",
             _ => "",
         }
@@ -131,6 +134,8 @@ impl Trouble {
             | Trouble::Troubled { .. }
             | Trouble::NotDone(_)
             | Trouble::Output(_) => 1,
+            // What the API could not read was typed.
+            Trouble::Refused(problem) if problem.status == 400 => 2,
             Trouble::NoAddress
             | Trouble::Usage(_)
             | Trouble::NoCredentials(_)

@@ -3,7 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `status`, `watch` | how things are, once and again and again |
-//! | `history` | what a service has run |
+//! | `history` | what a service has run, and how many tasks it was told to have |
 //! | `plan` | what would be decided and written |
 //! | `releases` | deploy, rollback, release, resume, continue |
 //! | `run` | a one-off task, and its log |

@@ -63,6 +63,9 @@ pub async fn run(arguments: args::Demo) -> Result<ExitCode> {
     let stays = report.error.is_none() && !arguments.exit;
     if stays {
         page.say(format!("\nEverything stays up until Ctrl-C.\n\n{}", local::addresses(&local.addresses)));
+        if let Some(hint) = local.hint() {
+            page.say(format!("\n{hint}"));
+        }
         page.say("\nPush the next one: cargo run -- push game --tag v3\n");
         local::narrate(&local, &page, interrupted).await;
     }

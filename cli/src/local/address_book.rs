@@ -28,17 +28,32 @@ pub struct Addresses {
     pub registry_password: String,
 }
 
+/// Which file to read instead of the user's own, and where a place writes.
+const PLACE: &str = "PUSHBOAT_PLACE";
+
 /// The file, removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Entry {
     path: PathBuf,
     process_id: u32,
+    /// Others find it by themselves.
+    is_found: bool,
 }
 
 impl Entry {
-    /// Writes the addresses down. The latest place of a user is the one that is found.
+    /// Writes the addresses down: where the environment says, else where every command looks. Where another place is up
+    /// already, that one goes on being found.
     pub(super) fn write(addresses: &Addresses) -> Result<Entry> {
-        let path = default_path();
+        let said = std::env::var_os(PLACE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        Entry::write_to(said.unwrap_or_else(default_path), addresses)
+    }
+
+    fn write_to(path: PathBuf, addresses: &Addresses) -> Result<Entry> {
+        let is_found = find(Some(&path)).is_err();
+        let path = match is_found {
+            true => path,
+            false => path.with_file_name(format!("local-{}.json", addresses.process_id)),
+        };
         let folder = path.parent().context("the address file has no folder")?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| at(folder))?;
         let fresh = path.with_extension(format!("{}.new", addresses.process_id));
@@ -51,7 +66,15 @@ impl Entry {
             .with_context(|| at(&fresh))?;
         file.write_all(&serde_json::to_vec_pretty(addresses)?).with_context(|| at(&fresh))?;
         fs::rename(&fresh, &path).with_context(|| at(&path))?;
-        Ok(Entry { path, process_id: addresses.process_id })
+        Ok(Entry { path, process_id: addresses.process_id, is_found })
+    }
+
+    /// What to set so that commands find this place, where they find another.
+    pub(super) fn hint(&self) -> Option<String> {
+        let path = self.path.display();
+        (!self.is_found).then(|| {
+            format!("Another place of yours is up and found first. For this one:\nexport {PLACE}={path}")
+        })
     }
 }
 
@@ -136,8 +159,8 @@ mod tests {
     fn what_is_written_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("local.json");
-        let addresses = Addresses {
-            process_id: std::process::id(),
+        let addresses_of = |process_id| Addresses {
+            process_id,
             game: "http://127.0.0.1:2048".into(),
             aws: "http://127.0.0.1:4048".into(),
             registry: "http://127.0.0.1:5048".into(),
@@ -149,6 +172,7 @@ mod tests {
             secret_access_key: "b".into(),
             registry_password: "c".into(),
         };
+        let addresses = addresses_of(std::process::id());
         fs::write(&path, serde_json::to_vec(&addresses).unwrap()).unwrap();
         assert_eq!(find(Some(&path)).unwrap(), addresses);
         let ended = Addresses { process_id: u32::MAX, ..addresses };
@@ -156,6 +180,12 @@ mod tests {
         assert!(find(Some(&path)).is_err(), "a place that was killed left its file");
         fs::write(&path, "{").unwrap();
         assert!(find(Some(&path)).is_err());
+        let first = Entry::write_to(path.clone(), &addresses_of(std::process::id())).unwrap();
+        let second = Entry::write_to(path.clone(), &addresses_of(1)).unwrap();
+        assert!(first.hint().is_none() && second.hint().unwrap().contains("local-1.json"));
+        assert_eq!(find(Some(&path)).unwrap().process_id, std::process::id());
+        drop((first, second));
+        assert!(!path.exists());
         let missing = find(Some(&folder.path().join("none"))).unwrap_err();
         assert!(missing.to_string().contains("no `pushboat local` is running"));
     }

@@ -39,7 +39,7 @@ pub struct Local {
     game: PathBuf,
     /// Removed, with everything in it, when this goes.
     folder: TempDir,
-    _entry: Option<address_book::Entry>,
+    entry: Option<address_book::Entry>,
 }
 
 /// What a caller chooses about the place as a whole.
@@ -152,7 +152,7 @@ impl Local {
             true => Some(address_book::Entry::write(&addresses)?),
             false => None,
         };
-        let local = Local { place, addresses, game: settings.game, folder, _entry: entry };
+        let local = Local { place, addresses, game: settings.game, folder, entry };
         match local.set_up(&settings.choices).await {
             Ok(()) => Ok(local),
             Err(error) => {
@@ -160,6 +160,11 @@ impl Local {
                 Err(error)
             }
         }
+    }
+
+    /// What to set so that other commands find this place, where they find another.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.entry.as_ref()?.hint()
     }
 
     async fn set_up(&self, choices: &Choices) -> Result<()> {
@@ -248,6 +253,9 @@ pub async fn run(arguments: args::Local) -> Result<ExitCode> {
         _ = &mut interrupted => return Ok(INTERRUPTED.into()),
     };
     page.say(addresses(&local.addresses));
+    if let Some(hint) = local.hint() {
+        page.say(format!("\n{hint}"));
+    }
     page.say(format!(
         "\nThe service runs a placeholder. In another terminal:\n\n  cargo run -- push game --tag v1\n\nand open {}. \
          Ctrl-C ends everything.",

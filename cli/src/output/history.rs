@@ -74,15 +74,22 @@ fn name(who: &str) -> &str {
 /// The most telling first.
 fn because(entry: &Release) -> String {
     let mut words = Vec::new();
-    if let Some(by) = &entry.asked_by {
-        words.push(format!("{} asked", name(by)));
+    let is_roll_back = entry.cause.as_ref().is_some_and(|it| it.starts_with("roll-back"));
+    match &entry.asked_by {
+        Some(by) if is_roll_back => words.push(format!("{} went back to it", name(by))),
+        Some(by) => words.push(format!("{} asked for it", name(by))),
+        None => words.extend(entry.cause.clone()),
     }
-    words.extend(entry.cause.clone());
     if words.is_empty() {
         words.extend(entry.registered_by.as_ref().map(|by| format!("{} registered it", name(by))));
     }
-    if entry.outcome == "rolled_back" {
-        words.push(entry.reason.clone());
+    // What the rejection says is what Pushboat has found out; ECS only says that it went back.
+    let rejected = entry.images.iter().filter_map(|image| image.rejected.as_deref());
+    let rejected: Vec<_> = rejected.map(|it| it.split_once(' ').map_or(it, |(_, why)| why)).collect();
+    match rejected.as_slice() {
+        [] if entry.outcome == "rolled_back" => words.push(entry.reason.clone()),
+        [] => {}
+        why => words.push(format!("rejected: {}", why.join(", "))),
     }
     words.join("; ")
 }

@@ -9,7 +9,7 @@
 //! | `detail` | one service with all that is known |
 //! | `decisions` | what was decided, with its reasons |
 //! | `plan` | what would be decided, the calls of AWS, and what changes of a task definition |
-//! | `history` | what a service has run |
+//! | `history` | what a service has run, and how many tasks it was told to have |
 //! | `task` | a one-off task |
 //! | `checklist` | what was found, and what would be written |
 //! | `bars` | the tasks of a roll-out, as they come |

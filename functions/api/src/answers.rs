@@ -77,7 +77,7 @@ pub(crate) struct Task {
     pub(crate) log: Log,
 }
 
-/// Lines of one container, oldest first. Environment values are replaced by their names.
+/// Lines of one container, oldest first. Values of `environment` are replaced by their names; what `secrets` put there is not known here.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Log {

@@ -49,12 +49,12 @@ pub(crate) async fn page(
 ) -> Result<History, Problem> {
     let Page { kind, before, limit } = asked_for(query)?;
     let service = handed_over(aws, scope, name).await?;
-    let mut rollouts = match kind {
-        Some(Kind::Count) => Vec::new(),
+    let (mut rollouts, mut is_more) = match kind {
+        Some(Kind::Count) => (Vec::new(), false),
         _ => aws.rollouts_before(name, before).await?,
     };
     rollouts.retain(|it| before.is_none_or(|before| it.created_at.is_some_and(|at| at < before)));
-    let is_more = rollouts.len() > limit || rollouts.len() == AT_MOST;
+    is_more |= rollouts.len() > limit;
     rollouts.truncate(limit);
     let oldest = rollouts.last().and_then(|it| it.created_at).filter(|_| is_more);
     let mut notes = Vec::new();

@@ -9,7 +9,7 @@
 //! | `live` | what goes on in them at this moment |
 //! | `asks` | every call that changes something |
 //! | `bodies`, `body` | what a body says, and that it is JSON |
-//! | `history` | what a service has run |
+//! | `history` | what a service has run, and how many tasks it was told to have |
 //! | `tasks` | a one-off task: how it stands, and what it wrote |
 //! | `plan` | what would be done, and what Pushboat would do now |
 //! | `answers`, `response` | what goes back, and as what |

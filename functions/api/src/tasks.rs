@@ -65,6 +65,11 @@ async fn log(
         log.note = Some("its task definition has been deleted, so its log is not shown".to_owned());
         return Ok(log);
     };
+    let names: Vec<&str> = task.end.containers.iter().map(|it| it.name.as_str()).collect();
+    if asked.container.is_some() && !names.contains(&container) {
+        let why = format!("container: the task has no '{container}'; there are: {}", names.join(", "));
+        return Err(Problem::BadQuery(why));
+    }
     let stream = match LogStream::of(&definition.document, container, &task.end.id) {
         Ok(stream) => stream,
         Err(no_log) => {
@@ -75,7 +80,7 @@ async fn log(
     let LogPage { lines, next } = match aws.log_page(&stream, asked.after.as_deref()).await {
         Ok(page) => page,
         Err(error) if error.retry_helps() => return Err(error.into()),
-        Err(error) if asked.after.is_some() => return Err(not_a_place(&error)),
+        Err(error) if asked.after.is_some() && is_of_the_token(&error) => return Err(not_a_place(&error)),
         // How the task stands is worth an answer without its log.
         Err(error) => {
             log.note = Some(format!("the log could not be read: {error}"));
@@ -90,6 +95,10 @@ async fn log(
         .map(|line| Line { at: line.at, text: diagnosis::shown(&line.text, &secrets) })
         .collect();
     Ok(log)
+}
+
+fn is_of_the_token(error: &CloudError) -> bool {
+    error.trouble == Trouble::NotFound || error.message.contains("InvalidParameter")
 }
 
 fn not_a_place(error: &CloudError) -> Problem {

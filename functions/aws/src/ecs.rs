@@ -14,7 +14,7 @@ use pushboat::model::{
     Alarm, Cluster, Deployment, Digest, Image, Progress, Rollout, RolloutState, Service, ServiceName,
     ServiceStatus, Tags, TargetHealth,
 };
-use pushboat::one_off::{Launched, Placement, RunTask};
+use pushboat::one_off::{Launched, OneOff, Placement, RunTask};
 use pushboat::overview::Bounds;
 use pushboat::scan::Scan;
 use pushboat::task_definition::{TaskDefinition, family_and_number};
@@ -117,7 +117,7 @@ impl Cloud for Aws {
     }
 
     async fn rollouts(&self, service: &ServiceName) -> Answer<Vec<Rollout>> {
-        self.rollouts_before(service, None).await
+        Ok(self.rollouts_before(service, None).await?.0)
     }
 
     async fn progress(&self, rollout_arn: &str) -> Answer<Option<Progress>> {
@@ -247,6 +247,10 @@ impl Cloud for Aws {
 
     async fn run_task(&self, task: &RunTask) -> Answer<Launched> {
         self.launch(task).await
+    }
+
+    async fn one_off(&self, cluster: &str, id: &str) -> Answer<Option<OneOff>> {
+        self.find_one_off(cluster, id).await
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Answer<()> {

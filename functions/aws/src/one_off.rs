@@ -59,8 +59,7 @@ impl Aws {
         }
     }
 
-    /// `None` where ECS knows no such task, any more or at all.
-    pub async fn one_off(&self, cluster: &str, id: &str) -> Answer<Option<OneOff>> {
+    pub(crate) async fn find_one_off(&self, cluster: &str, id: &str) -> Answer<Option<OneOff>> {
         let request = self.ecs.describe_tasks().cluster(cluster).tasks(id).include(TaskField::Tags);
         let answer = request.send().await.map_err(|error| trouble("DescribeTasks", id, error))?;
         Ok(answer.tasks().first().map(read))

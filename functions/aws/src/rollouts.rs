@@ -14,12 +14,12 @@ use crate::time::moment;
 const ROLLOUTS: i32 = 20;
 
 impl Aws {
-    /// The latest that began before this moment, newest first.
+    /// The latest that began before this moment, newest first; and whether there are older ones.
     pub async fn rollouts_before(
         &self,
         service: &ServiceName,
         before: Option<Timestamp>,
-    ) -> Answer<Vec<Rollout>> {
+    ) -> Answer<(Vec<Rollout>, bool)> {
         let subject = service.to_string();
         let request = self.ecs.list_service_deployments().cluster(&service.cluster).service(&service.service);
         let before = before.map(|it| DateTime::from_nanos(it.as_nanosecond())).and_then(Result::ok);
@@ -37,12 +37,14 @@ impl Aws {
         targets.sort();
         targets.dedup();
         if targets.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
+        let is_more = answer.next_token().is_some();
         let request = self.ecs.describe_service_revisions().set_service_revision_arns(Some(targets));
         let answer = request.send().await;
         let answer = answer.map_err(|error| trouble("DescribeServiceRevisions", &subject, error))?;
-        Ok(briefs.iter().filter_map(|brief| rollout(brief, answer.service_revisions())).collect())
+        let found = briefs.iter().filter_map(|brief| rollout(brief, answer.service_revisions()));
+        Ok((found.collect(), is_more))
     }
 }
 

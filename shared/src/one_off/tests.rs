@@ -153,6 +153,6 @@ fn an_environment_value_is_shown_nowhere() {
     let service = ServiceName { cluster: "prod".into(), service: "web".into() };
     let shown = json!(view(&task, &service, Some(&definition), None));
     assert!(!shown.to_string().contains("hunter22"), "{shown}");
-    assert_eq!(shown["containers"][0]["command"], json!(["login", "<PASSWORD>"]));
+    assert!(!shown.to_string().contains("login"), "{shown}");
     assert_eq!((&shown["outcome"], &shown["exit_code"]), (&json!("failed"), &json!(1)));
 }

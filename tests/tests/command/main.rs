@@ -177,7 +177,7 @@ async fn what_is_printed_is_for_people_or_for_a_script() {
     assert_eq!(person.told(0, &scaled).await.json()["decisions"][1]["desired_count"], 3);
 
     // A refusal is a document too, and a person reads it beside.
-    let refused = person.told(3, &["hold", "--reason", "x", "--for", "soon", "--output", "json"]).await;
+    let refused = person.told(2, &["hold", "--reason", "x", "--for", "soon", "--output", "json"]).await;
     assert_eq!(refused.json()["type"], "/problems/bad-body");
     assert!(refused.aside.contains("for: how long"), "{}", refused.aside);
     local.shutdown().await;

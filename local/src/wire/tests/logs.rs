@@ -127,5 +127,7 @@ async fn streams_are_listed_and_lines_are_found_by_their_words() {
     let body = json!({"logGroupName": GROUP, "nextToken": page["nextToken"]});
     assert_eq!(texts(&logs(&place, "FilterLogEvents", body).await.granted()), ["line 4", "line 5"]);
     let body = json!({"logGroupName": GROUP, "filterPattern": "{ $.level = 1 }"});
+    assert_eq!(texts(&logs(&place, "FilterLogEvents", body).await.granted()), [""; 0]);
+    let body = json!({"logGroupName": GROUP, "filterPattern": "{ $.level = }"});
     assert_eq!(logs(&place, "FilterLogEvents", body).await.refused().0, "InvalidParameterException");
 }

@@ -17,7 +17,7 @@ use crate::model::{
     Alarm, AlarmState, Cluster, Deployment, Digest, Image, ImageKind, MANIFESTS, Outcome, Progress, Rollout,
     RolloutImage, RolloutState, Service, ServiceName, ServiceStatus, Tags, TargetHealth,
 };
-use crate::one_off::{Launched, Placement, RunTask};
+use crate::one_off::{Launched, OneOff, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::{TEMPLATE, TaskDefinition, family_and_number};
@@ -82,6 +82,8 @@ pub(super) struct Fake {
     pub(super) runs: RefCell<Vec<RunTask>>,
     /// What comes of the next one, if it is no task.
     pub(super) launch: RefCell<Option<Launched>>,
+    /// By their ids.
+    pub(super) tasks_there: RefCell<BTreeMap<String, OneOff>>,
     /// Seconds since eight o'clock.
     pub(super) seconds: Cell<i64>,
 }
@@ -589,6 +591,11 @@ impl Cloud for Fake {
         self.runs.borrow_mut().push(task.clone());
         let as_told = self.launch.borrow_mut().take();
         Ok(as_told.unwrap_or_else(|| Launched::Task("arn:aws:ecs:eu:1:task/pushboat/0123".into())))
+    }
+
+    async fn one_off(&self, _cluster: &str, id: &str) -> Answer<Option<OneOff>> {
+        self.check("DescribeTasks")?;
+        Ok(self.tasks_there.borrow().get(id).cloned())
     }
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {

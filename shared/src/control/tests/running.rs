@@ -8,7 +8,7 @@ use super::*;
 use crate::cloud::Trouble;
 use crate::diagnosis::{Cause, StoppedContainer, StoppedTask};
 use crate::hold::HOLD;
-use crate::one_off::{self, Launched};
+use crate::one_off::{self, Launched, OneOff};
 use crate::rehearsal::{Call, Rehearsal};
 use crate::task_definition::revision_name;
 
@@ -65,14 +65,48 @@ async fn a_hold_keeps_releases_back_and_no_task() {
 #[tokio::test]
 async fn another_family_is_its_newest_revision() {
     let cloud = two_releases().await;
-    cloud.define("migrate", "256", &pinned('a'));
-    let newest = cloud.define("migrate", "512", &pinned('b'));
+    cloud.define("web-migrate", "256", &pinned('a'));
+    let newest = cloud.define("web-migrate", "512", &pinned('b'));
     let family = |family: &str| run::Wanted { family: Some(family.into()), ..wanted() };
-    ask(&cloud, &family("migrate")).await.1.unwrap();
+    ask(&cloud, &family("web-migrate")).await.1.unwrap();
     assert_eq!(cloud.runs.borrow()[0].task_definition_arn, newest);
-    let (decisions, done) = ask(&cloud, &family("nothing")).await;
-    assert!(matches!(done.unwrap_err(), Undone::Refused(why) if why.contains("'nothing' has no ACTIVE")));
+    let (decisions, done) = ask(&cloud, &family("web-nothing")).await;
+    assert!(matches!(done.unwrap_err(), Undone::Refused(why) if why.contains("'web-nothing' has no ACTIVE")));
     assert_eq!(decisions[0].decision, Action::Kept);
+    for foreign in ["api", "webmail", "we", "-migrate"] {
+        cloud.define(foreign, "256", &pinned('a'));
+        let refused = ask(&cloud, &family(foreign)).await.1.unwrap_err().to_string();
+        assert!(refused.contains("its own family web and those named after it"), "{refused}");
+    }
+    assert_eq!(cloud.runs.borrow().len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_from_another_session_or_of_another_revision_is_the_same_task() {
+    let cloud = two_releases().await;
+    let there = |command: &[&str], service: &str, family: &str| OneOff {
+        task_definition_arn: format!("arn:aws:ecs:eu:1:task-definition/{family}:1"),
+        tags: one_off::tags(&name(service), "ann in another session", Some("web")),
+        end: StoppedTask {
+            containers: vec![StoppedContainer { name: "web".into(), ..StoppedContainer::default() }],
+            ..StoppedTask::default()
+        },
+        containers: vec![("RUNNING".into(), command.iter().map(|it| (*it).to_owned()).collect())],
+        ..OneOff::default()
+    };
+    for (task, is_it) in [
+        (there(&["migrate", "--all"], "web", "web"), true),
+        (there(&["migrate"], "web", "web"), false),
+        (there(&[], "web", "web"), false),
+        (there(&["migrate", "--all"], "api", "web"), false),
+        (there(&["migrate", "--all"], "web", "web-job"), false),
+    ] {
+        cloud.tasks_there.borrow_mut().insert("77".into(), task);
+        cloud.launch.replace(Some(Launched::OtherTasks(vec!["arn:aws:ecs:eu:1:task/pushboat/77".into()])));
+        let (decisions, done) = ask(&cloud, &migration()).await;
+        assert_eq!(done.is_ok(), is_it, "{decisions:?}");
+        assert_eq!(decisions[0].task.as_deref(), is_it.then_some("77"), "{decisions:?}");
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::model::{
     Alarm, Cluster, Digest, Image, Progress, Rollout, Service, ServiceName, Tags, TargetHealth,
 };
-use crate::one_off::{Launched, Placement, RunTask};
+use crate::one_off::{Launched, OneOff, Placement, RunTask};
 use crate::overview::Bounds;
 use crate::scan::Scan;
 use crate::task_definition::TaskDefinition;
@@ -427,6 +427,11 @@ impl Cloud for Invocation<'_> {
     async fn run_task(&self, task: &RunTask) -> Answer<Launched> {
         self.call("RunTask").await?;
         self.fake().run_task(task).await
+    }
+
+    async fn one_off(&self, cluster: &str, id: &str) -> Answer<Option<OneOff>> {
+        self.call("DescribeTasks").await?;
+        self.fake().one_off(cluster, id).await
     }
 
     async fn untag(&self, arn: &str, keys: &[String]) -> Answer<()> {
