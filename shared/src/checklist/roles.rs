@@ -112,8 +112,13 @@ fn own_repository(image: &str) -> Option<(&str, &str, &str)> {
     Some((account, region, repository))
 }
 
-/// What starting a task takes of the execution role, as the document says.
-pub fn needs(document: &Map<String, Value>, region: &str) -> Vec<Need> {
+/// What starting a task takes of the execution role, as the document says. `found`: what the stores said of what it names,
+/// as policies have ARNs and a document may have names.
+pub fn needs(
+    document: &Map<String, Value>,
+    region: &str,
+    found: &[(secrets::Reference, Known<secrets::Found>)],
+) -> Vec<Need> {
     let role = document.get("executionRoleArn").and_then(Value::as_str).unwrap_or_default();
     let mut parts = role.split(':');
     let (Some("arn"), Some(partition)) = (parts.next(), parts.next()) else { return Vec::new() };
@@ -145,19 +150,19 @@ pub fn needs(document: &Map<String, Value>, region: &str) -> Vec<Need> {
     }
     for reference in secrets::named(document) {
         match reference {
-            secrets::Reference::Secret { arn, .. } => {
-                let name = arn.rsplit(':').next().unwrap_or_default().to_owned();
+            secrets::Reference::Secret { ref id, .. } => {
+                // Without its ARN nobody can say what to allow, and the line of the secret itself says why that is unknown.
+                let Some(arn) = secret_arn(&reference, id, found) else { continue };
+                let name = id.rsplit(':').next().unwrap_or_default();
                 needs.push(Need::new(format!("read {name}"), &["secretsmanager:GetSecretValue"], arn));
             }
-            secrets::Reference::Parameter { name, region: of } => {
-                let resource = arn(
-                    "ssm",
-                    of.as_deref().unwrap_or(region),
-                    &format!("parameter/{}", name.trim_start_matches('/')),
-                );
+            secrets::Reference::Parameter { name, region: of, account: owner } => {
+                let (of, owner) = (of.as_deref().unwrap_or(region), owner.as_deref().unwrap_or(account));
+                let resource =
+                    format!("arn:{partition}:ssm:{of}:{owner}:parameter/{}", name.trim_start_matches('/'));
                 needs.push(Need::new(format!("read {name}"), &["ssm:GetParameters"], resource));
             }
-            secrets::Reference::Nothing { .. } => {}
+            secrets::Reference::Nothing { .. } | secrets::Reference::NoCredentials { .. } => {}
         }
     }
     let mut once = Vec::new();
@@ -167,4 +172,18 @@ pub fn needs(document: &Map<String, Value>, region: &str) -> Vec<Need> {
         }
     }
     once
+}
+
+fn secret_arn<'a>(
+    reference: &secrets::Reference,
+    id: &'a str,
+    found: &'a [(secrets::Reference, Known<secrets::Found>)],
+) -> Option<&'a str> {
+    if id.starts_with("arn:") {
+        return Some(id);
+    }
+    match &found.iter().find(|(it, _)| it == reference)?.1 {
+        Ok(secrets::Found::There { arn, .. }) => arn.as_deref(),
+        _ => None,
+    }
 }
