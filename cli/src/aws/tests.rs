@@ -9,6 +9,8 @@ use super::iam::decision;
 use super::xml;
 use pushboat::checklist::permissions::Decision;
 
+mod wire;
+
 #[test]
 fn a_security_group_with_ports_groups_and_ranges() {
     let answer = xml::read(
@@ -113,10 +115,18 @@ fn the_simulator_allows_denies_or_lacks_a_condition() {
         <member><EvalActionName>ecs:UpdateService</EvalActionName><EvalDecision>explicitDeny</EvalDecision>
           <MissingContextValues><member>ecs:cluster</member></MissingContextValues></member>
         <member><EvalActionName>ecs:TagResource</EvalActionName><EvalDecision>implicitDeny</EvalDecision></member>
+        <member><EvalActionName>ecr:BatchGetImage</EvalActionName><EvalDecision>implicitDeny</EvalDecision>
+          <MissingContextValues/><ResourceSpecificResults><member><EvalResourceName>*</EvalResourceName>
+          <EvalResourceDecision>implicitDeny</EvalResourceDecision>
+          <MissingContextValues><member>aws:ResourceAccount</member></MissingContextValues></member></ResourceSpecificResults></member>
+        <member><EvalActionName>ecr:PutImage</EvalActionName><EvalDecision>explicitDeny</EvalDecision>
+          <ResourceSpecificResults><member><EvalResourceDecision>explicitDeny</EvalResourceDecision><MissingContextValues/></member>
+          </ResourceSpecificResults></member>
         </EvaluationResults></R>"#,
     )
     .unwrap();
     let decisions: Vec<_> =
         xml::items(&answer, &["EvaluationResults"]).iter().map(|it| decision(it).1).collect();
-    assert_eq!(decisions, [Decision::Allowed, Decision::Depends, Decision::Denied, Decision::Denied]);
+    use Decision::{Allowed, Denied, Depends};
+    assert_eq!(decisions, [Allowed, Depends, Depends, Denied, Depends, Denied]);
 }
