@@ -1,6 +1,6 @@
 //! Answers in the shape that AWS gives them, and what is read of them.
 
-use pushboat::checklist::balancer::TargetGroup;
+use pushboat::checklist::balancer::{Matcher, TargetGroup};
 use pushboat::checklist::network::{Permission, SecurityGroup};
 
 use super::ec2::{security_group, table_of, way_out};
@@ -97,12 +97,14 @@ fn a_target_group_with_its_attributes() {
         load_balancer_arns: vec!["lb-arn".to_owned()],
         health_check_port: "traffic-port".to_owned(),
         health_check_path: Some("/health".to_owned()),
-        matcher: Some("200-299".to_owned()),
+        matcher: Some(Matcher::Http("200-299".to_owned())),
         interval_seconds: Some(10.0),
         unhealthy_threshold: Some(3),
         deregistration_delay_seconds: Ok(Some(45)),
     };
     assert_eq!(target_group(found, Ok(delay(&attributes.unwrap()))), expected);
+    let grpc = xml::read("<R><Matcher><GrpcCode>0-99</GrpcCode></Matcher></R>").unwrap();
+    assert_eq!(target_group(&grpc, Ok(None)).matcher, Some(Matcher::Grpc("0-99".to_owned())));
 }
 
 #[test]

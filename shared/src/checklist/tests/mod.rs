@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::balancer::TargetGroup;
+use super::balancer::{Matcher, TargetGroup};
 use super::network::{LoadBalancer, Network, Permission, SecurityGroup, Subnet};
 use super::permissions::{Decision, Simulated};
 use super::*;
@@ -103,7 +103,7 @@ fn target_group() -> TargetGroup {
         load_balancer_arns: vec!["lb".to_owned()],
         health_check_port: "traffic-port".to_owned(),
         health_check_path: Some("/".to_owned()),
-        matcher: Some("200-299".to_owned()),
+        matcher: Some(Matcher::Http("200-299".to_owned())),
         interval_seconds: Some(10.0),
         unhealthy_threshold: Some(2),
         deregistration_delay_seconds: Ok(Some(30)),

@@ -209,6 +209,12 @@ fn what_is_of_another_account_or_region_is_said_to_be() {
     let needs = roles::needs(document.as_object().unwrap(), "eu-central-1", &[]);
     let read = needs.iter().find(|it| it.actions == ["ssm:GetParameters"]).unwrap();
     assert_eq!(read.resource, "arn:aws:ssm:eu-central-1:999999999999:parameter/shop/cart");
+    for need in &needs {
+        let of = |key: &str| need.context.iter().find(|(it, _)| it == key).map(|(_, value)| value.as_str());
+        let owner = if need == read { "999999999999" } else { "123456789012" };
+        let context = (of("aws:ResourceAccount"), of("aws:RequestedRegion"));
+        assert_eq!(context, (Some(owner), Some("eu-central-1")), "{need:?}");
+    }
 }
 
 #[test]
