@@ -2,8 +2,11 @@
 //! command; who says a profile, a region or an endpoint means AWS.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use hyper::header::{DATE, HeaderMap};
+use jiff::Timestamp;
 
 use super::ask::{STS, Service};
 use super::xml;
@@ -21,6 +24,8 @@ pub(crate) struct Account {
     pub(crate) place: Option<Box<Addresses>>,
     /// Twelve digits; empty until somebody asked.
     pub(crate) id: String,
+    /// The latest that an answer was dated.
+    dated: Mutex<Option<Timestamp>>,
 }
 
 impl Account {
@@ -28,14 +33,7 @@ impl Account {
     pub(crate) async fn open(access: &Access) -> Result<Account, Trouble> {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let mut account = match chosen_place(access, environment, crate::local::find) {
-            Some(place) => Account {
-                signer: Signer::of_place(&place),
-                http: https_client(&place.aws)?,
-                verbose: access.verbose,
-                endpoint: Some(place.aws.clone()),
-                place: Some(place),
-                id: String::new(),
-            },
+            Some(place) => Account::at(*place, access.verbose)?,
             None => {
                 let signer = Signer::load(&access.connection(), None).await?;
                 Account::of(signer, access.verbose)?
@@ -51,13 +49,34 @@ impl Account {
         Ok(account)
     }
 
+    /// On this machine.
+    pub(super) fn at(place: Addresses, verbose: bool) -> Result<Account, Trouble> {
+        Ok(Account {
+            signer: Signer::of_place(&place),
+            http: https_client(&place.aws)?,
+            verbose,
+            endpoint: Some(place.aws.clone()),
+            place: Some(Box::new(place)),
+            id: String::new(),
+            dated: Mutex::default(),
+        })
+    }
+
     /// With credentials that are known already.
     pub(crate) fn of(signer: Signer, verbose: bool) -> Result<Account, Trouble> {
         let endpoint = std::env::var("AWS_ENDPOINT_URL").ok().filter(|it| !it.is_empty());
         let endpoint = endpoint.map(|it| it.trim_end_matches('/').to_owned());
         // One client for all: the addresses of single services may be others.
         let http = https_client(endpoint.as_deref().unwrap_or("https://"))?;
-        Ok(Account { signer, http, verbose, endpoint, place: None, id: String::new() })
+        Ok(Account {
+            signer,
+            http,
+            verbose,
+            endpoint,
+            place: None,
+            id: String::new(),
+            dated: Mutex::default(),
+        })
     }
 
     /// The same credentials, for another client.
@@ -81,6 +100,17 @@ impl Account {
     pub(crate) fn in_words(&self) -> String {
         let place = if self.place.is_some() { ", `pushboat local`" } else { "" };
         format!("account {}, {}{place}", self.id, self.region())
+    }
+
+    /// By AWS's clock, which is not this machine's: times in its answers are by that one. `None`: no answer said.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        *self.dated.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn keep_date(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|it| jiff::fmt::rfc2822::parse(it.to_str().ok()?).ok());
+        let mut dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
+        *dated = (*dated).max(date.map(|it| it.timestamp()));
     }
 
     /// Without a slash at its end.

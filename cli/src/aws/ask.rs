@@ -152,7 +152,9 @@ impl Account {
 
     async fn once(&self, service: Service, raw: &Raw) -> Result<Answer, Trouble> {
         let request = self.signer.signed(raw, service.name, &self.signing_region(service)).await?;
-        send(&self.http, request, raw, self.verbose).await
+        let answer = send(&self.http, request, raw, self.verbose).await?;
+        self.keep_date(&answer.headers);
+        Ok(answer)
     }
 }
 

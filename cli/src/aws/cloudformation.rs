@@ -28,7 +28,7 @@ impl Account {
         };
         let times = ["LastUpdatedTime", "CreationTime"].map(|member| text(&described, member));
         let changed = times.iter().find_map(|it| it.parse::<jiff::Timestamp>().ok());
-        let age = changed.map(|at| jiff::Timestamp::now().as_second() - at.as_second());
+        let age = changed.zip(self.now()).map(|(at, now)| now.as_second() - at.as_second());
         let resources = self.resources(name).await?;
         let stack = Stack { status: text(&described, "StackStatus"), age_seconds: age, resources };
         Ok(Some((stack, outputs(&described))))

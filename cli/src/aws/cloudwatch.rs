@@ -14,16 +14,19 @@ const MINUTE: i64 = 60;
 const AT_ONCE: usize = 100;
 
 impl Account {
-    /// In the whole minutes up to now.
+    /// In the whole minutes up to now, by the clock that counts them.
     pub(crate) async fn ran(&self, function: &str, seconds: i64) -> Known<Ran> {
         let minutes = seconds.div_euclid(MINUTE).max(1);
-        let (invocations, errors) =
-            (self.sum(function, "Invocations", minutes).await?, self.sum(function, "Errors", minutes).await?);
+        let Some(now) = self.now() else {
+            return Err(NotKnown("GetMetricStatistics: no answer says what time it is".to_owned()));
+        };
+        let end = now.as_second().div_euclid(MINUTE) * MINUTE;
+        let invocations = self.sum(function, "Invocations", end, minutes).await?;
+        let errors = self.sum(function, "Errors", end, minutes).await?;
         Ok(Ran { minutes, invocations, errors })
     }
 
-    async fn sum(&self, function: &str, metric: &str, minutes: i64) -> Result<f64, Refusal> {
-        let end = jiff::Timestamp::now().as_second().div_euclid(MINUTE) * MINUTE;
+    async fn sum(&self, function: &str, metric: &str, end: i64, minutes: i64) -> Result<f64, Refusal> {
         let moment = |second: i64| jiff::Timestamp::from_second(second).unwrap_or_default().to_string();
         let (start, end) = (moment(end - minutes * MINUTE), moment(end + MINUTE));
         let members = [

@@ -1,7 +1,7 @@
 //! ECR: is an image there, and for which platform? With the same questions that a release asks.
 
 use aws_config::Region;
-use pushboat::checklist::image::{Asked, Found, parts, repository};
+use pushboat::checklist::image::{Asked, Found, of_ecr, parts, repository};
 use pushboat::checklist::{Known, NotKnown};
 use pushboat::cloud::{Cloud, CloudError};
 use pushboat::preflight::{self, Contents, Platform};
@@ -42,13 +42,18 @@ impl Account {
 
     async fn find_image(&self, image: &str) -> Result<Found, CloudError> {
         let (name, reference) = parts(image);
-        let (Some((registry, repository)), Some(reference)) = (repository(name), reference) else {
+        let (Some((_, repository)), Some(reference)) = (repository(name), reference) else {
             return Ok(Found::Elsewhere);
         };
+        // ECS pulls from other accounts and regions as well; this registry knows nothing of those.
+        let is_own = of_ecr(image).map(|(account, region, _)| account == self.id && region == self.region());
+        if is_own == Some(false) {
+            return Ok(Found::Elsewhere);
+        }
         let aws = self.registry();
         match aws.repository_uri(repository).await? {
-            Some(uri) if uri == name => {}
-            None if registry.starts_with(&format!("{}.dkr", self.id)) => return Ok(Found::NoRepository),
+            Some(uri) if uri == name || is_own == Some(true) => {}
+            None if is_own == Some(true) => return Ok(Found::NoRepository),
             _ => return Ok(Found::Elsewhere),
         }
         let Some(found) = aws.image(repository, &reference).await? else { return Ok(Found::Missing) };

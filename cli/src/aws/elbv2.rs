@@ -1,6 +1,6 @@
 //! Elastic Load Balancing: target groups with their attributes, and the load balancers in front.
 
-use pushboat::checklist::balancer::{Asked, TargetGroup};
+use pushboat::checklist::balancer::{Asked, Matcher, TargetGroup};
 use pushboat::checklist::network::LoadBalancer;
 use pushboat::checklist::{Known, NotKnown};
 use serde_json::Value;
@@ -63,7 +63,9 @@ pub(super) fn target_group(found: &Value, delay: Known<Option<u64>>) -> TargetGr
         load_balancer_arns: balancers.filter_map(Value::as_str).map(str::to_owned).collect(),
         health_check_port: text(found, "HealthCheckPort"),
         health_check_path: some(text(found, "HealthCheckPath")),
-        matcher: some(text(&found["Matcher"], "HttpCode")),
+        matcher: some(text(&found["Matcher"], "GrpcCode"))
+            .map(Matcher::Grpc)
+            .or_else(|| some(text(&found["Matcher"], "HttpCode")).map(Matcher::Http)),
         interval_seconds: text(found, "HealthCheckIntervalSeconds").parse().ok(),
         unhealthy_threshold: text(found, "UnhealthyThresholdCount").parse().ok(),
         deregistration_delay_seconds: delay,

@@ -42,11 +42,14 @@ impl Account {
     }
 }
 
+/// Where resources are named, what is missing stands beside each of them.
 pub(super) fn decision(result: &Value) -> (String, Decision) {
-    let lacks_context = !xml::items(result, &["MissingContextValues"]).is_empty();
+    let lacks = |it: &Value| !xml::items(it, &["MissingContextValues"]).is_empty();
+    let lacks_context = lacks(result) || xml::items(result, &["ResourceSpecificResults"]).iter().any(lacks);
     let decision = match (xml::text(result, "EvalDecision").as_str(), lacks_context) {
         ("allowed", _) => Decision::Allowed,
-        ("implicitDeny", true) => Decision::Depends,
+        // Also an explicit one: a condition that denies by a key's other values is met where the key is missing.
+        (_, true) => Decision::Depends,
         _ => Decision::Denied,
     };
     (xml::text(result, "EvalActionName"), decision)

@@ -1,6 +1,6 @@
 //! Answers in the shape that AWS gives them, and what is read of them.
 
-use pushboat::checklist::balancer::TargetGroup;
+use pushboat::checklist::balancer::{Matcher, TargetGroup};
 use pushboat::checklist::network::{Permission, SecurityGroup};
 
 use super::ec2::{security_group, table_of, way_out};
@@ -8,6 +8,8 @@ use super::elbv2::{delay, target_group};
 use super::iam::decision;
 use super::xml;
 use pushboat::checklist::permissions::Decision;
+
+mod wire;
 
 #[test]
 fn a_security_group_with_ports_groups_and_ranges() {
@@ -95,12 +97,14 @@ fn a_target_group_with_its_attributes() {
         load_balancer_arns: vec!["lb-arn".to_owned()],
         health_check_port: "traffic-port".to_owned(),
         health_check_path: Some("/health".to_owned()),
-        matcher: Some("200-299".to_owned()),
+        matcher: Some(Matcher::Http("200-299".to_owned())),
         interval_seconds: Some(10.0),
         unhealthy_threshold: Some(3),
         deregistration_delay_seconds: Ok(Some(45)),
     };
     assert_eq!(target_group(found, Ok(delay(&attributes.unwrap()))), expected);
+    let grpc = xml::read("<R><Matcher><GrpcCode>0-99</GrpcCode></Matcher></R>").unwrap();
+    assert_eq!(target_group(&grpc, Ok(None)).matcher, Some(Matcher::Grpc("0-99".to_owned())));
 }
 
 #[test]
@@ -113,10 +117,18 @@ fn the_simulator_allows_denies_or_lacks_a_condition() {
         <member><EvalActionName>ecs:UpdateService</EvalActionName><EvalDecision>explicitDeny</EvalDecision>
           <MissingContextValues><member>ecs:cluster</member></MissingContextValues></member>
         <member><EvalActionName>ecs:TagResource</EvalActionName><EvalDecision>implicitDeny</EvalDecision></member>
+        <member><EvalActionName>ecr:BatchGetImage</EvalActionName><EvalDecision>implicitDeny</EvalDecision>
+          <MissingContextValues/><ResourceSpecificResults><member><EvalResourceName>*</EvalResourceName>
+          <EvalResourceDecision>implicitDeny</EvalResourceDecision>
+          <MissingContextValues><member>aws:ResourceAccount</member></MissingContextValues></member></ResourceSpecificResults></member>
+        <member><EvalActionName>ecr:PutImage</EvalActionName><EvalDecision>explicitDeny</EvalDecision>
+          <ResourceSpecificResults><member><EvalResourceDecision>explicitDeny</EvalResourceDecision><MissingContextValues/></member>
+          </ResourceSpecificResults></member>
         </EvaluationResults></R>"#,
     )
     .unwrap();
     let decisions: Vec<_> =
         xml::items(&answer, &["EvaluationResults"]).iter().map(|it| decision(it).1).collect();
-    assert_eq!(decisions, [Decision::Allowed, Decision::Depends, Decision::Denied, Decision::Denied]);
+    use Decision::{Allowed, Denied, Depends};
+    assert_eq!(decisions, [Allowed, Depends, Depends, Denied, Depends, Denied]);
 }

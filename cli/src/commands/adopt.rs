@@ -87,6 +87,7 @@ async fn handing_over(account: &Account, name: Name, wanted: &Tags) -> Result<Pl
     }
     let present = tags_of(&service);
     let changes = handover::changes(&present, wanted).map_err(|why| Trouble::Usage(why.to_string()))?;
+    findings.extend(handover::is_theirs(&present, &changes));
     let service_arn = service["serviceArn"].as_str().unwrap_or_default().to_owned();
     let mut tags = present;
     tags.extend(wanted.clone());

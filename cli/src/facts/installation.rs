@@ -150,7 +150,7 @@ async fn permissions(
         let scope = scopes.iter().find(|it| it.function == function.name);
         let knows = |service: &&Service| scope.is_some_and(|it| it.clusters.contains(&service.cluster));
         let own: Vec<Service> = services.iter().filter(knows).take(SERVICES_LOOKED_INTO).cloned().collect();
-        for need in reach::needs(&function.logical_id, &own) {
+        for need in reach::needs(&function.logical_id, &account.id, account.region(), &own) {
             let simulated = account.simulate(role, need).await;
             let is_refused = simulated.decisions.is_err();
             permissions.push(Permission { function: function.name.clone(), simulated });

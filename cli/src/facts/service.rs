@@ -87,10 +87,14 @@ async fn of_document(account: &Account, document: &Map<String, Value>, facts: &m
     for (container, image) in pushboat::checklist::image::named(document) {
         facts.images.push(account.image(&container, &image).await);
     }
+    for reference in secrets::named(document) {
+        let found = secret(account, &reference).await;
+        facts.secrets.push((reference, found));
+    }
     for member in roles::MEMBERS {
         let named = document.get(member).and_then(Value::as_str).filter(|it| !it.is_empty());
         if let Some(named) = named {
-            facts.roles.push(role(account, document, member, named).await);
+            facts.roles.push(role(account, document, &facts.secrets, member, named).await);
         }
     }
     for group in logs::named(document) {
@@ -101,15 +105,12 @@ async fn of_document(account: &Account, document: &Map<String, Value>, facts: &m
         };
         facts.log_groups.push((group, is_there));
     }
-    for reference in secrets::named(document) {
-        let found = secret(account, &reference).await;
-        facts.secrets.push((reference, found));
-    }
 }
 
 async fn role(
     account: &Account,
     document: &Map<String, Value>,
+    secrets: &[(secrets::Reference, Known<secrets::Found>)],
     member: &'static str,
     named: &str,
 ) -> roles::Role {
@@ -117,7 +118,7 @@ async fn role(
     let trust = account.trust(&name).await;
     let mut simulated = Vec::new();
     if member == "executionRoleArn" && matches!(trust, Ok(Some(_))) {
-        for need in roles::needs(document, account.region()) {
+        for need in roles::needs(document, account.region(), secrets) {
             let outcome = account.simulate(named, need).await;
             let is_refused = outcome.decisions.is_err();
             simulated.push(outcome);
@@ -131,18 +132,15 @@ async fn role(
 }
 
 async fn secret(account: &Account, reference: &secrets::Reference) -> Known<secrets::Found> {
+    if let Some(why) = reference.elsewhere(&account.id, account.region()) {
+        return Err(NotKnown(why));
+    }
     match reference {
-        secrets::Reference::Secret { arn, .. } => match arn.split(':').nth(3) {
-            Some(region) if region != account.region() => {
-                Err(NotKnown(format!("it is in {region}, which is not looked at")))
-            }
-            _ => account.secret(arn).await,
-        },
-        secrets::Reference::Parameter { region: Some(region), .. } if region != account.region() => {
-            Err(NotKnown(format!("it is in {region}, which is not looked at")))
-        }
+        secrets::Reference::Secret { id, .. } => account.secret(id).await,
         secrets::Reference::Parameter { name, .. } => account.parameter(name).await,
-        secrets::Reference::Nothing { .. } => Ok(secrets::Found::Missing),
+        secrets::Reference::Nothing { .. } | secrets::Reference::NoCredentials { .. } => {
+            Ok(secrets::Found::Missing)
+        }
     }
 }
 

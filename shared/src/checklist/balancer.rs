@@ -25,11 +25,19 @@ pub struct TargetGroup {
     pub load_balancer_arns: Vec<String>,
     pub health_check_port: String,
     pub health_check_path: Option<String>,
-    /// Codes such as `200-299` or `200,302`.
-    pub matcher: Option<String>,
+    pub matcher: Option<Matcher>,
     pub interval_seconds: Option<f64>,
     pub unhealthy_threshold: Option<u64>,
     pub deregistration_delay_seconds: Known<Option<u64>>,
+}
+
+/// Which answers are healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Matcher {
+    /// `HttpCode`: such as `200-299` or `200,302`.
+    Http(String),
+    /// `GrpcCode`: such as `12` or `0-99`. Each of them may be what an app answers that is well.
+    Grpc(String),
 }
 
 pub fn check(service: &Value, document: &Map<String, Value>, asked: &[Asked]) -> Vec<Finding> {
@@ -113,7 +121,10 @@ fn kind(arn: &str, group: &TargetGroup, document: &Map<String, Value>) -> Findin
             "give a listener a rule that forwards to it",
         );
     }
-    Finding::ok(subject, format!("{name} takes addresses, and a load balancer forwards to it"))
+    Finding::ok(
+        subject,
+        format!("{name} is of the type {}, and a load balancer forwards to it", group.target_type),
+    )
 }
 
 fn health_check(group: &TargetGroup, balancer: &Value, document: &Map<String, Value>) -> Option<Finding> {
@@ -129,7 +140,6 @@ fn health_check(group: &TargetGroup, balancer: &Value, document: &Map<String, Va
         return Some(Finding::wrong(subject, why, "let it ask the traffic port, or map that port"));
     }
     let path = group.health_check_path.as_deref()?;
-    let matcher = group.matcher.as_deref().unwrap_or("200");
     if !path.starts_with('/') {
         return Some(Finding::wrong(
             subject,
@@ -137,6 +147,13 @@ fn health_check(group: &TargetGroup, balancer: &Value, document: &Map<String, Va
             "give it a path such as /health",
         ));
     }
+    let matcher = match &group.matcher {
+        Some(Matcher::Grpc(codes)) => {
+            return Some(Finding::ok(subject, format!("{path} has to answer the gRPC status {codes}")));
+        }
+        Some(Matcher::Http(codes)) => codes,
+        None => "200",
+    };
     let codes = match codes(matcher) {
         Some(codes) if !codes.is_empty() => codes,
         _ => {

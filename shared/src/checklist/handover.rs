@@ -9,11 +9,13 @@ use crate::capacity::policy as capacity;
 use crate::model::Tags;
 use crate::overlap::{self, OVERLAP};
 use crate::policy;
+use crate::task_definition::TEMPLATE;
 
 const OWN: &str = "pushboat:";
 const REJECTED: &str = "pushboat:rejected:";
 /// What AWS takes in the value of a tag.
 const LONGEST_VALUE: usize = 256;
+const OF_AWS: &str = "aws:";
 /// Tags of one resource.
 const MOST_TAGS: usize = 50;
 
@@ -105,8 +107,10 @@ pub fn changes(present: &Tags, wanted: &Tags) -> Result<Vec<Change>, NotATag> {
     is_readable(
         &then.iter().filter(|(key, _)| key.starts_with(OWN)).map(|(k, v)| (k.clone(), v.clone())).collect(),
     )?;
-    if then.len() > MOST_TAGS {
-        return Err(NotATag::TooMany(then.len()));
+    // AWS's own are beside them.
+    let count = then.keys().filter(|key| !key.starts_with(OF_AWS)).count();
+    if count > MOST_TAGS {
+        return Err(NotATag::TooMany(count));
     }
     let changed = wanted.iter().filter(|(key, value)| present.get(*key) != Some(value));
     let change = |(key, value): (&String, &String)| Change {
@@ -122,6 +126,18 @@ pub fn removals(present: &Tags, with_rejections: bool) -> Vec<Change> {
     let is_lesson = |key: &str| key.starts_with(REJECTED) || key == policy::PASSED_OVER;
     let own = present.iter().filter(|(key, _)| key.starts_with(OWN) && (with_rejections || !is_lesson(key)));
     own.map(|(key, value)| Change { tag: key.clone(), from: Some(value.clone()), to: None }).collect()
+}
+
+/// A template that declares a service's tags writes its own again.
+pub fn is_theirs(present: &Tags, changes: &[Change]) -> Option<Finding> {
+    let stack = present.get(TEMPLATE).filter(|_| !changes.is_empty())?;
+    Some(Finding::wrong(
+        "whose tags",
+        format!(
+            "the template of the stack {stack} declares them, so its next update writes its own over these"
+        ),
+        format!("change the parameters of the stack {stack} instead"),
+    ))
 }
 
 /// Is there a container that follows what the tags say?

@@ -56,6 +56,19 @@ pub fn repository(name: &str) -> Option<(&str, &str)> {
     is_host.then_some((registry, repository))
 }
 
+/// `<account>.dkr.ecr.<region>.<suffix>/<repository>`, or its address with IPv6: account, region and repository.
+pub fn of_ecr(image: &str) -> Option<(&str, &str, &str)> {
+    let (host, repository) = repository(parts(image).0)?;
+    let mut labels = host.split('.');
+    let (account, kind) = (labels.next()?, labels.next()?);
+    let region = match kind {
+        "dkr" => matches!(labels.next()?, "ecr" | "ecr-fips").then(|| labels.next())??,
+        "dkr-ecr" | "dkr-ecr-fips" => labels.next()?,
+        _ => return None,
+    };
+    Some((account, region, repository))
+}
+
 /// Containers and what they run.
 pub fn named(document: &Map<String, Value>) -> Vec<(String, String)> {
     let one = |it: &Value| (super::text(it, "name").to_owned(), super::text(it, "image").to_owned());
@@ -130,6 +143,10 @@ mod tests {
         }
         assert_eq!(repository("a.example/team/app"), Some(("a.example", "team/app")));
         assert_eq!(repository("library/nginx"), None);
+        for host in ["1.dkr.ecr.eu-central-1.amazonaws.com", "1.dkr-ecr.eu-central-1.on.aws"] {
+            assert_eq!(of_ecr(&format!("{host}/team/app:v1")), Some(("1", "eu-central-1", "team/app")));
+        }
+        assert_eq!(of_ecr("public.ecr.aws/team/app:v1"), None);
     }
 
     proptest! {

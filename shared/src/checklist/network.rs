@@ -215,7 +215,7 @@ fn wanted(document: &Map<String, Value>) -> Vec<&'static str> {
         let service = match reference {
             secrets::Reference::Secret { .. } => "secretsmanager",
             secrets::Reference::Parameter { .. } => "ssm",
-            secrets::Reference::Nothing { .. } => continue,
+            secrets::Reference::Nothing { .. } | secrets::Reference::NoCredentials { .. } => continue,
         };
         if !wanted.contains(&service) {
             wanted.push(service);

@@ -23,6 +23,11 @@ impl Need {
         self.context.push((key.to_owned(), value.into()));
         self
     }
+
+    /// What every call has.
+    pub fn called(self, account: &str, region: &str) -> Need {
+        self.with("aws:ResourceAccount", account).with("aws:RequestedRegion", region)
+    }
 }
 
 /// What the simulator said of one action.

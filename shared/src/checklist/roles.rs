@@ -55,7 +55,7 @@ fn without_execution_role(document: &Map<String, Value>) -> Option<Finding> {
     if !compatible.into_iter().flatten().any(|it| it == "FARGATE") {
         return None;
     }
-    if containers(document).iter().any(|it| own_repository(text(it, "image")).is_some()) {
+    if containers(document).iter().any(|it| image::of_ecr(text(it, "image")).is_some()) {
         return needs("pull from ECR on Fargate");
     }
     if !logs::named(document).is_empty() {
@@ -99,21 +99,13 @@ pub fn trusts(document: &Value, service: &str) -> bool {
     })
 }
 
-/// `<account>.dkr.ecr.<region>.<suffix>/<repository>`: account, region and repository.
-fn own_repository(image: &str) -> Option<(&str, &str, &str)> {
-    let (host, repository) = image::repository(image::parts(image).0)?;
-    let mut labels = host.split('.');
-    let (account, kind) = (labels.next()?, labels.next()?);
-    let region = match kind {
-        "dkr" => (labels.next()? == "ecr").then(|| labels.next())??,
-        "dkr-ecr" => labels.next()?,
-        _ => return None,
-    };
-    Some((account, region, repository))
-}
-
-/// What starting a task takes of the execution role, as the document says.
-pub fn needs(document: &Map<String, Value>, region: &str) -> Vec<Need> {
+/// What starting a task takes of the execution role, as the document says. `found`: what the stores said of what it names,
+/// as policies have ARNs and a document may have names.
+pub fn needs(
+    document: &Map<String, Value>,
+    region: &str,
+    found: &[(secrets::Reference, Known<secrets::Found>)],
+) -> Vec<Need> {
     let role = document.get("executionRoleArn").and_then(Value::as_str).unwrap_or_default();
     let mut parts = role.split(':');
     let (Some("arn"), Some(partition)) = (parts.next(), parts.next()) else { return Vec::new() };
@@ -123,41 +115,44 @@ pub fn needs(document: &Map<String, Value>, region: &str) -> Vec<Need> {
     };
     let mut needs = Vec::new();
     for container in containers(document) {
-        let Some((owner, region, repository)) = own_repository(text(container, "image")) else { continue };
+        let Some((owner, region, repository)) = image::of_ecr(text(container, "image")) else { continue };
         let resource = format!("arn:{partition}:ecr:{region}:{owner}:repository/{repository}");
         let pulling = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
-        needs.push(Need::new(format!("pull from {repository}"), &pulling, resource));
-        needs.push(Need::new("log in to ECR", &["ecr:GetAuthorizationToken"], "*"));
+        let pull = Need::new(format!("pull from {repository}"), &pulling, resource);
+        needs.push(pull.called(owner, region));
+        needs.push(Need::new("log in to ECR", &["ecr:GetAuthorizationToken"], "*").called(account, region));
     }
     for group in logs::named(document) {
         let region = group.region.as_deref().unwrap_or(region);
         let (name, stream) = (&group.name, "log-stream:app/app/1");
         let resource = arn("logs", region, &format!("log-group:{name}:{stream}"));
-        needs.push(Need::new(
-            format!("write to {name}"),
-            &["logs:CreateLogStream", "logs:PutLogEvents"],
-            resource,
-        ));
+        let writing = ["logs:CreateLogStream", "logs:PutLogEvents"];
+        needs.push(Need::new(format!("write to {name}"), &writing, resource).called(account, region));
         if group.is_created {
             let resource = arn("logs", region, &format!("log-group:{name}"));
-            needs.push(Need::new(format!("make the log group {name}"), &["logs:CreateLogGroup"], resource));
+            let make = Need::new(format!("make the log group {name}"), &["logs:CreateLogGroup"], resource);
+            needs.push(make.called(account, region));
         }
     }
     for reference in secrets::named(document) {
         match reference {
-            secrets::Reference::Secret { arn, .. } => {
-                let name = arn.rsplit(':').next().unwrap_or_default().to_owned();
-                needs.push(Need::new(format!("read {name}"), &["secretsmanager:GetSecretValue"], arn));
+            secrets::Reference::Secret { ref id, .. } => {
+                // Without its ARN nobody can say what to allow, and the line of the secret itself says why that is unknown.
+                let Some(arn) = secret_arn(&reference, id, found) else { continue };
+                let name = id.rsplit(':').next().unwrap_or_default();
+                let read = Need::new(format!("read {name}"), &["secretsmanager:GetSecretValue"], arn);
+                let mut of = arn.split(':').skip(3);
+                let (of, owner) = (of.next().unwrap_or(region), of.next().unwrap_or(account));
+                needs.push(read.called(owner, of));
             }
-            secrets::Reference::Parameter { name, region: of } => {
-                let resource = arn(
-                    "ssm",
-                    of.as_deref().unwrap_or(region),
-                    &format!("parameter/{}", name.trim_start_matches('/')),
-                );
-                needs.push(Need::new(format!("read {name}"), &["ssm:GetParameters"], resource));
+            secrets::Reference::Parameter { name, region: of, account: owner } => {
+                let (of, owner) = (of.as_deref().unwrap_or(region), owner.as_deref().unwrap_or(account));
+                let resource =
+                    format!("arn:{partition}:ssm:{of}:{owner}:parameter/{}", name.trim_start_matches('/'));
+                let read = Need::new(format!("read {name}"), &["ssm:GetParameters"], resource);
+                needs.push(read.called(owner, of));
             }
-            secrets::Reference::Nothing { .. } => {}
+            secrets::Reference::Nothing { .. } | secrets::Reference::NoCredentials { .. } => {}
         }
     }
     let mut once = Vec::new();
@@ -167,4 +162,18 @@ pub fn needs(document: &Map<String, Value>, region: &str) -> Vec<Need> {
         }
     }
     once
+}
+
+fn secret_arn<'a>(
+    reference: &secrets::Reference,
+    id: &'a str,
+    found: &'a [(secrets::Reference, Known<secrets::Found>)],
+) -> Option<&'a str> {
+    if id.starts_with("arn:") {
+        return Some(id);
+    }
+    match &found.iter().find(|(it, _)| it == reference)?.1 {
+        Ok(secrets::Found::There { arn, .. }) => arn.as_deref(),
+        _ => None,
+    }
 }

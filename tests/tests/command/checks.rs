@@ -146,6 +146,17 @@ async fn a_service_is_handed_over_and_taken_back() {
     assert_eq!(tags(&local, "cart"), [format!("{rejected}=it failed"), "team=shop".to_owned()]);
     person.told(0, &["adopt", "cart", "--undo", "--rejections", "--yes"]).await;
     assert_eq!(tags(&local, "cart"), ["team=shop"]);
+
+    // What a template declares would not stay.
+    let declared = ("pushboat:template".to_owned(), "shop".to_owned());
+    local.place.hub().with(|world| world.tag_resource(&arn, [declared].into()).unwrap());
+    let said = person.told(3, &with(&["--output", "json"])).await;
+    let theirs = finding(&said, "whose tags");
+    assert!(
+        theirs["verdict"] == "wrong" && theirs["why"].as_str().unwrap().contains("stack shop"),
+        "{theirs}"
+    );
+    assert_eq!(tags(&local, "cart"), ["pushboat:template=shop", "team=shop"]);
     local.shutdown().await;
 }
 

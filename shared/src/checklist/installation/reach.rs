@@ -97,7 +97,8 @@ fn reached(service: &Service, scopes: &[Scope]) -> Finding {
 }
 
 /// What this function cannot do without for these services: the few actions that a release or a count is made of.
-pub fn needs(logical_id: &str, services: &[Service]) -> Vec<Need> {
+/// `account`, `region`: where the function runs, and all that it touches is.
+pub fn needs(logical_id: &str, account: &str, region: &str, services: &[Service]) -> Vec<Need> {
     let mut needs = Vec::new();
     let releases = matches!(logical_id, "DeployFunction" | "SweepFunction" | "ApiFunction");
     let scales = matches!(logical_id, "ScaleFunction" | "SweepFunction");
@@ -117,7 +118,8 @@ pub fn needs(logical_id: &str, services: &[Service]) -> Vec<Need> {
             let read = Need::new(format!("look at {name}"), &["ecs:DescribeServices"], &service.arn);
             needs.push(read.with("ecs:cluster", &cluster));
             let register = format!("register revisions of {}", service.family);
-            needs.push(Need::new(register, &["ecs:RegisterTaskDefinition", "ecs:TagResource"], &revision));
+            let register = Need::new(register, &["ecs:RegisterTaskDefinition", "ecs:TagResource"], &revision);
+            needs.push(register.with("ecs:CreateAction", "RegisterTaskDefinition"));
             let update = Need::new(format!("release to {name}"), &["ecs:UpdateService"], &service.arn);
             needs.push(update.with("ecs:cluster", &cluster).with("ecs:task-definition", revision));
             let base = of("").replacen(":ecs:", ":ecr:", 1);
@@ -140,6 +142,7 @@ pub fn needs(logical_id: &str, services: &[Service]) -> Vec<Need> {
     }
     let mut once = Vec::new();
     for need in needs {
+        let need = need.called(account, region);
         if !once.contains(&need) {
             once.push(need);
         }

@@ -13,6 +13,10 @@ use crate::checklist::{NotKnown, Verdict};
 
 const SERVICE: &str = "arn:aws:ecs:eu-central-1:123456789012:service/shop/cart";
 
+fn needs_of(logical_id: &str, services: &[Service]) -> Vec<Need> {
+    needs(logical_id, "123456789012", "eu-central-1", services)
+}
+
 fn rule_arn(name: &str) -> String {
     format!("arn:aws:events:eu-central-1:123456789012:rule/{name}")
 }
@@ -108,7 +112,7 @@ fn good() -> Facts {
             clusters: vec!["shop".into()],
             repositories: vec!["cart".into()],
         }]),
-        permissions: needs("DeployFunction", &[service()])
+        permissions: needs_of("DeployFunction", &[service()])
             .into_iter()
             .map(|need| Permission { function: "p-deploy".into(), simulated: allowed(need) })
             .collect(),
@@ -285,7 +289,7 @@ fn who_may_call_is_read_from_a_policy_as_iam_reads_it() {
 fn needs_name_what_a_release_asks_for() {
     let mut service = service();
     service.tags.insert("pushboat:capacity".into(), "2-4".into());
-    let needed = needs("SweepFunction", &[service.clone(), service.clone()]);
+    let needed = needs_of("SweepFunction", &[service.clone(), service.clone()]);
     let update = needed.iter().find(|it| it.purpose == "release to shop/cart").unwrap();
     assert_eq!(
         (update.actions.as_slice(), update.resource.as_str()),
@@ -300,9 +304,14 @@ fn needs_name_what_a_release_asks_for() {
     );
     let resources: Vec<&str> = needed.iter().map(|it| it.resource.as_str()).collect();
     assert!(resources.contains(&"arn:aws:ecr:eu-central-1:123456789012:repository/cart"), "{resources:?}");
+    // As every call has them, and as conditions of the templates ask.
+    for (name, value) in [("aws:ResourceAccount", "123456789012"), ("aws:RequestedRegion", "eu-central-1")] {
+        let has = |it: &Need| it.context.contains(&(name.to_owned(), value.to_owned()));
+        assert!(needed.iter().all(has), "{name}: {needed:#?}");
+    }
     let scale = |it: &Need| it.purpose.starts_with("set how many tasks");
     assert_eq!(needed.iter().filter(|it| scale(it)).count(), 1, "each once");
-    assert!(needs("ScaleFunction", &[service.clone()]).iter().any(scale));
-    assert!(!needs("DeployFunction", &[service.clone()]).iter().any(scale));
-    assert_eq!(needs("LiveImageFunction", &[service]), []);
+    assert!(needs_of("ScaleFunction", &[service.clone()]).iter().any(scale));
+    assert!(!needs_of("DeployFunction", &[service.clone()]).iter().any(scale));
+    assert_eq!(needs_of("LiveImageFunction", &[service]), []);
 }

@@ -66,6 +66,34 @@ fn only_what_is_other_is_written_and_lessons_stay() {
 }
 
 #[test]
+fn tags_of_aws_are_beside_those_that_are_counted() {
+    let many = |of_aws: usize, own: usize| -> Tags {
+        let key =
+            |number: usize| if number < of_aws { format!("aws:{number}") } else { format!("k{number}") };
+        (0..of_aws + own).map(|number| (key(number), String::new())).collect()
+    };
+    let wanted = own(&[("pushboat:track", "cart:live")]);
+    assert_eq!(changes(&many(3, 49), &wanted).map(|it| it.len()), Ok(1));
+    assert_eq!(changes(&many(3, 50), &wanted), Err(handover::NotATag::TooMany(51)));
+}
+
+#[test]
+fn tags_that_a_template_declares_are_not_written_over_unsaid() {
+    let present = own(&[("pushboat:template", "shop"), ("pushboat:track", "cart:live")]);
+    let found = |present: &Tags, wanted: &[(&str, &str)]| {
+        handover::is_theirs(present, &changes(present, &own(wanted)).unwrap())
+    };
+    let wrong = found(&present, &[("pushboat:track", "cart:main")]).unwrap();
+    assert_eq!(wrong.verdict, Verdict::Wrong);
+    assert!(wrong.why.contains("the stack shop"), "{}", wrong.why);
+    assert_eq!(found(&present, &[("pushboat:track", "cart:live")]), None, "nothing is written");
+    assert_eq!(
+        found(&own(&[("aws:cloudformation:stack-name", "shop")]), &[("pushboat:track", "cart:main")]),
+        None
+    );
+}
+
+#[test]
 fn what_is_followed_is_one_container() {
     let check =
         |tags: &[(&str, &str)]| handover::check(&own(tags), document().as_object().unwrap()).remove(0);

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::balancer::TargetGroup;
+use super::balancer::{Matcher, TargetGroup};
 use super::network::{LoadBalancer, Network, Permission, SecurityGroup, Subnet};
 use super::permissions::{Decision, Simulated};
 use super::*;
@@ -103,7 +103,7 @@ fn target_group() -> TargetGroup {
         load_balancer_arns: vec!["lb".to_owned()],
         health_check_port: "traffic-port".to_owned(),
         health_check_path: Some("/".to_owned()),
-        matcher: Some("200-299".to_owned()),
+        matcher: Some(Matcher::Http("200-299".to_owned())),
         interval_seconds: Some(10.0),
         unhealthy_threshold: Some(2),
         deregistration_delay_seconds: Ok(Some(30)),
@@ -120,7 +120,6 @@ fn there(architecture: &str) -> image::Found {
 /// From a service and a document, with the answers that a healthy account would give.
 fn facts_of(service: Value, document: &Value) -> Facts {
     let members = document.as_object().unwrap().clone();
-    let needs = roles::needs(&members, "eu-central-1");
     let role = |member: &'static str, name: &str, simulated: Vec<Simulated>| roles::Role {
         member,
         name: name.to_owned(),
@@ -128,7 +127,9 @@ fn facts_of(service: Value, document: &Value) -> Facts {
         simulated,
     };
     let versions = [("1".to_owned(), vec!["AWSCURRENT".to_owned()])];
-    let found = secrets::Found::There { versions: versions.into() };
+    let found = secrets::Found::There { arn: Some(SECRET.to_owned()), versions: versions.into() };
+    let secrets: Vec<_> = secrets::named(&members).into_iter().map(|it| (it, Ok(found.clone()))).collect();
+    let needs = roles::needs(&members, "eu-central-1", &secrets);
     Facts {
         name: "shop/cart".to_owned(),
         service: Some(Ok(Some(service))),
@@ -141,7 +142,7 @@ fn facts_of(service: Value, document: &Value) -> Facts {
             role("taskRoleArn", "shop-task", Vec::new()),
         ],
         log_groups: logs::named(&members).into_iter().map(|group| (group, Ok(true))).collect(),
-        secrets: secrets::named(&members).into_iter().map(|it| (it, Ok(found.clone()))).collect(),
+        secrets,
         target_groups: vec![balancer::Asked { arn: GROUP.to_owned(), group: Ok(Some(target_group())) }],
         network: Some(network()),
         task_definition: Some(Ok(Some(members))),

@@ -16,12 +16,28 @@ fn each_fault_of_target_group_and_network_is_named() {
         (group(&|it| it.load_balancer_arns.clear()), "target group", "no load balancer"),
         (group(&|it| it.health_check_port = "9000".into()), "health check", "9000"),
         (group(&|it| it.health_check_path = Some("health".into())), "health check", "'health'"),
-        (group(&|it| it.matcher = Some("404".into())), "health check", "no healthy app"),
-        (group(&|it| it.matcher = Some("200-599".into())), "health check", "taken for healthy"),
+        (group(&|it| it.matcher = Some(Matcher::Http("404".into()))), "health check", "no healthy app"),
+        (
+            group(&|it| it.matcher = Some(Matcher::Http("200-599".into()))),
+            "health check",
+            "taken for healthy",
+        ),
         (group(&|it| it.deregistration_delay_seconds = Ok(Some(0))), "draining", "cut off"),
     ] {
         only_wrong(&facts, subject, says);
     }
+    // The statuses of gRPC are no codes of HTTP.
+    for codes in ["12", "0-99", "0"] {
+        let findings = verify(&group(&|it| it.matcher = Some(Matcher::Grpc(codes.into()))));
+        assert!(findings.iter().all(|it| it.verdict == Verdict::Ok), "{findings:#?}");
+    }
+    let mut bridge = document();
+    bridge["networkMode"] = json!("bridge");
+    let mut on_instances = facts_of(service(), &bridge);
+    on_instances.target_groups[0].group.as_mut().unwrap().as_mut().unwrap().target_type = "instance".into();
+    let findings = verify(&on_instances);
+    let kind = findings.iter().find(|it| it.subject == "target group").unwrap();
+    assert!(kind.verdict == Verdict::Ok && kind.why.contains("of the type instance"), "{kind:?}");
     let mut hasty = service();
     hasty["healthCheckGracePeriodSeconds"] = json!(0);
     let mut facts = facts_of(hasty, &document());

@@ -141,7 +141,7 @@ fn each_fault_of_what_a_task_needs_is_named() {
 fn references_are_read_as_ecs_reads_them() {
     use secrets::{Reference, reference};
     let secret = |key: Option<&str>, stage: Option<&str>, version: Option<&str>| Reference::Secret {
-        arn: SECRET.to_owned(),
+        id: SECRET.to_owned(),
         key: key.map(str::to_owned),
         stage: stage.map(str::to_owned),
         version: version.map(str::to_owned),
@@ -149,6 +149,7 @@ fn references_are_read_as_ecs_reads_them() {
     let parameter = |name: &str, region: Option<&str>| Reference::Parameter {
         name: name.to_owned(),
         region: region.map(str::to_owned),
+        account: region.map(|_| "1".to_owned()),
     };
     for (text, expected) in [
         (SECRET.to_owned(), secret(None, None, None)),
@@ -175,7 +176,7 @@ fn references_are_read_as_ecs_reads_them() {
         assert!(matches!(reference(nothing), Reference::Nothing { .. }), "{nothing}");
     }
     let versions = [("v1".to_owned(), vec!["AWSCURRENT".to_owned()])];
-    let there = Ok(secrets::Found::There { versions: versions.into() });
+    let there = Ok(secrets::Found::There { arn: None, versions: versions.into() });
     for (reference, verdict) in [
         (secret(None, Some("AWSCURRENT"), None), Verdict::Ok),
         (secret(None, Some("AWSPREVIOUS"), None), Verdict::Wrong),
@@ -183,5 +184,68 @@ fn references_are_read_as_ecs_reads_them() {
         (secret(Some("key"), None, Some("v1")), Verdict::Ok),
     ] {
         assert_eq!(secrets::check(&reference, &there).verdict, verdict, "{reference:?}");
+    }
+}
+
+#[test]
+fn what_is_of_another_account_or_region_is_said_to_be() {
+    use secrets::{credentials, reference};
+    let (secret, parameter) = (SECRET, "arn:aws:ssm:eu-central-1:123456789012:parameter/shop/cart");
+    let elsewhere = |it: &str| reference(it).elsewhere("123456789012", "eu-central-1");
+    for here in [secret, parameter, "/shop/cart", "what is this"] {
+        assert_eq!(elsewhere(here), None, "{here}");
+    }
+    assert_eq!(credentials("registry").elsewhere("123456789012", "eu-central-1"), None);
+    for arn in [secret, parameter] {
+        let of_another = elsewhere(&arn.replace("123456789012", "999999999999"));
+        assert!(of_another.as_ref().is_some_and(|it| it.contains("account 999999999999")), "{of_another:?}");
+        let in_another = elsewhere(&arn.replace("eu-central-1", "us-east-1"));
+        assert!(in_another.as_ref().is_some_and(|it| it.contains("in us-east-1")), "{in_another:?}");
+    }
+    // Whose it is stands in what the role has to be allowed as well.
+    let mut document = document();
+    document["containerDefinitions"][0]["secrets"][1]["valueFrom"] =
+        parameter.replace("123456789012", "999999999999").into();
+    let needs = roles::needs(document.as_object().unwrap(), "eu-central-1", &[]);
+    let read = needs.iter().find(|it| it.actions == ["ssm:GetParameters"]).unwrap();
+    assert_eq!(read.resource, "arn:aws:ssm:eu-central-1:999999999999:parameter/shop/cart");
+    for need in &needs {
+        let of = |key: &str| need.context.iter().find(|(it, _)| it == key).map(|(_, value)| value.as_str());
+        let owner = if need == read { "999999999999" } else { "123456789012" };
+        let context = (of("aws:ResourceAccount"), of("aws:RequestedRegion"));
+        assert_eq!(context, (Some(owner), Some("eu-central-1")), "{need:?}");
+    }
+}
+
+#[test]
+fn credentials_of_a_registry_are_a_secret_by_arn_or_name() {
+    let with = |credentials: &str| {
+        let mut document = document();
+        document["containerDefinitions"][0]["repositoryCredentials"] =
+            json!({ "credentialsParameter": credentials });
+        document["containerDefinitions"][0]["secrets"] = json!([]);
+        document
+    };
+    for (credentials, id) in [(SECRET, SECRET), ("shop/registry", "shop/registry")] {
+        let facts = facts_of(service(), &with(credentials));
+        let (reference, _) = &facts.secrets[0];
+        assert!(matches!(reference, secrets::Reference::Secret { id: it, .. } if it == id), "{reference:?}");
+        let finding = verify(&facts).into_iter().find(|it| it.subject == "secret").unwrap();
+        assert_eq!(finding.verdict, Verdict::Ok, "{finding:?}");
+        let reads = |it: &&permissions::Need| it.actions == ["secretsmanager:GetSecretValue"];
+        let needs = |found: &[_]| roles::needs(with(credentials).as_object().unwrap(), "eu-central-1", found);
+        // A policy has its ARN.
+        assert_eq!(needs(&facts.secrets).iter().find(reads).unwrap().resource, SECRET);
+        let unknown = [(reference.clone(), Err(NotKnown("AccessDenied".to_owned())))];
+        assert_eq!(needs(&unknown).iter().filter(reads).count(), usize::from(id == SECRET));
+    }
+    for nothing in
+        ["arn:aws:ssm:eu-central-1:123456789012:parameter/cart", "what is this", &format!("{SECRET}:key::")]
+    {
+        only_wrong(
+            &facts_of(service(), &with(nothing)),
+            "secret",
+            "neither the ARN nor the name of a secret",
+        );
     }
 }

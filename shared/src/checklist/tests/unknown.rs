@@ -84,6 +84,8 @@ fn any_json() -> impl Strategy<Value = Value> {
                     "options",
                     "secrets",
                     "valueFrom",
+                    "repositoryCredentials",
+                    "credentialsParameter",
                     "cpu",
                     "memory",
                     "loadBalancers",
@@ -115,7 +117,7 @@ proptest! {
         let document = document.as_object().cloned().unwrap_or_default();
         let facts = Facts { service: Some(Ok(Some(service))), task_definition: Some(Ok(Some(document.clone()))), ..good() };
         prop_assert!(!verify(&facts).is_empty());
-        let needs = roles::needs(&document, "eu-central-1");
+        let needs = roles::needs(&document, "eu-central-1", &facts.secrets);
         prop_assert!(needs.iter().all(|it| !it.actions.is_empty() && !it.resource.is_empty()));
     }
 }
