@@ -124,7 +124,9 @@ pub fn changes(present: &Tags, wanted: &Tags) -> Result<Vec<Change>, NotATag> {
 /// What takes the service back: every tag of Pushboat's, but what it has learned of bad images stays unless it is asked for.
 pub fn removals(present: &Tags, with_rejections: bool) -> Vec<Change> {
     let is_lesson = |key: &str| key.starts_with(REJECTED) || key == policy::PASSED_OVER;
-    let own = present.iter().filter(|(key, _)| key.starts_with(OWN) && (with_rejections || !is_lesson(key)));
+    // That a template declares the tags stays true.
+    let is_own = |key: &str| key.starts_with(OWN) && key != TEMPLATE;
+    let own = present.iter().filter(|(key, _)| is_own(key) && (with_rejections || !is_lesson(key)));
     own.map(|(key, value)| Change { tag: key.clone(), from: Some(value.clone()), to: None }).collect()
 }
 
