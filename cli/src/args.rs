@@ -197,7 +197,6 @@ mod tests {
             "pushboat function stretch",
             "pushboat scale --min 4",
             "pushboat scale --for 2h",
-            "pushboat scale --min 4 --max 5 --for 2h",
             "pushboat scale --min 4 --for 2h --until 2026-11-21T18:00:00Z",
             "pushboat scale --end --for 2h",
             "pushboat scale --end --permanent",

@@ -112,10 +112,8 @@ pub(crate) enum Trouble {
     NotInTime { seconds: u64, stands: String },
     #[error("the task failed: {0}")]
     TaskFailed(String),
-    #[error(
-        "the task {id} has not ended in {seconds} s and goes on: {state}; the same command with --key {key} follows it again"
-    )]
-    TaskNotInTime { seconds: u64, id: String, state: String, key: String },
+    #[error("the task {id} has not ended in {seconds} s and goes on: {state}; {advice}")]
+    TaskNotInTime { seconds: u64, id: String, state: String, advice: String },
     #[error("standard output cannot be written to")]
     Output(#[from] std::io::Error),
     #[error("not followed any further; what was begun goes on")]

@@ -135,23 +135,25 @@ pub struct Rollback {
 #[derive(Debug, Clone, Arguments)]
 #[command(
     after_help = examples::SCALE,
-    group(ArgGroup::new("count").args(["desired", "min", "max", "end"]).required(true)),
+    override_usage = "pushboat scale [SERVICE] <--desired N|--min N|--max N> <--for DURATION|--until TIME|--permanent>\n       \
+                      pushboat scale [SERVICE] --end",
+    group(ArgGroup::new("count").args(["desired", "min", "max", "end"]).required(true).multiple(true)),
     group(ArgGroup::new("length").args(["for_", "until", "permanent"])),
 )]
 pub struct Scale {
     #[command(flatten)]
     pub which: Which,
     /// Exactly so many tasks
-    #[arg(long, value_name = "N", requires = "length")]
+    #[arg(long, value_name = "N", requires = "length", conflicts_with_all = ["min", "max"])]
     pub desired: Option<u32>,
-    /// At least so many tasks
+    /// At least so many tasks; for good, also together with --max
     #[arg(long, value_name = "N", requires = "length")]
     pub min: Option<u32>,
     /// At most so many tasks
     #[arg(long, value_name = "N", requires = "length")]
     pub max: Option<u32>,
     /// End what was said for a time: the load decides again
-    #[arg(long, conflicts_with_all = ["length", "reason"])]
+    #[arg(long, conflicts_with_all = ["length", "reason", "desired", "min", "max"])]
     pub end: bool,
     /// How long, such as 30m, 2h or 7d
     #[arg(long = "for", value_name = "DURATION")]
@@ -209,7 +211,12 @@ pub struct Run {
 }
 
 #[derive(Debug, Clone, Arguments)]
-#[command(after_help = examples::HOLD, group(ArgGroup::new("length").args(["for_", "until"])))]
+#[command(
+    after_help = examples::HOLD,
+    override_usage = "pushboat hold [SERVICE|--cluster CLUSTER] --reason TEXT [--for DURATION|--until TIME]\n       \
+                      pushboat hold [SERVICE|--cluster CLUSTER] --lift [--wait]",
+    group(ArgGroup::new("length").args(["for_", "until"])),
+)]
 pub struct Hold {
     #[command(flatten)]
     pub which: Which,

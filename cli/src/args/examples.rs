@@ -8,6 +8,7 @@ Exit status:
   3  refused, with a reason: not permitted, no such service, not possible as things are; or a check is wrong
   4  the roll-out that was followed failed and was rolled back, or gave way to another; or the task failed
   5  the roll-out or the task that was followed had not come to its end in time; it goes on
+  130  Ctrl-C: not followed any further; what was begun goes on
 
 Against a running `pushboat local` neither address nor credentials are needed. Otherwise the address comes from --url,
 PUSHBOAT_URL or --stack, and requests are signed with the credentials that the AWS CLI would use, or carry a token

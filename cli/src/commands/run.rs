@@ -58,6 +58,9 @@ async fn start(it: Run) -> Result<(), Trouble> {
         ended = tokio::time::timeout(it.timeout, following.until_it_ends()) => ended.ok(),
         () = interrupted() => Some(Err(Trouble::Interrupted)),
     };
+    if matches!(ended, Some(Err(Trouble::Interrupted))) {
+        session.page.say(format!("the task {} goes on: {}", following.id, following.advice()));
+    }
     let ended = ended.unwrap_or_else(|| Err(following.not_in_time(it.timeout)));
     if session.format == Format::Json && !following.latest.is_null() {
         session.print(&following.document())?;
@@ -175,8 +178,16 @@ impl<'a> Following<'a> {
     }
 
     fn not_in_time(&self, patience: Duration) -> Trouble {
-        let (id, state, key) = (self.id.to_owned(), self.state.clone(), self.key.to_owned());
-        Trouble::TaskNotInTime { seconds: patience.as_secs(), id, state, key }
+        let (id, state) = (self.id.to_owned(), self.state.clone());
+        Trouble::TaskNotInTime { seconds: patience.as_secs(), id, state, advice: self.advice() }
+    }
+
+    fn advice(&self) -> String {
+        let Following { key, id, name, .. } = self;
+        format!(
+            "the same command with --key {key} follows it again, and `aws ecs stop-task --cluster {} --task {id}` ends it",
+            name.cluster
+        )
     }
 
     /// The latest answer, with every line.

@@ -16,6 +16,11 @@ pub(crate) async fn scale(arguments: Scale) -> Result<ExitCode> {
 }
 
 async fn say(it: Scale) -> Result<(), Trouble> {
+    if it.min.is_some() && it.max.is_some() && !it.permanent {
+        return Err(Trouble::Usage(
+            "--min and --max go together for good only; for a time, say one of them".to_owned(),
+        ));
+    }
     let session = Session::open(&it.connection, it.output.output).await?;
     let precaution = Precaution { dry_run: it.dry_run, from: it.from };
     let ask = match it.end {

@@ -87,7 +87,7 @@ bodies! {
     }
 
     ScaleBody {
-        /// One of `desired`, `min` and `max`, 1 to 5000.
+        /// One of `desired`, `min` and `max`, 1 to 5000; for good, also `min` and `max` together.
         desired: Option<u32>,
         min: Option<u32>,
         max: Option<u32>,
@@ -137,14 +137,19 @@ pub(crate) fn read(call: Call, request: &Request, by: &str) -> Result<Asked, Pro
         Call::Scale => {
             let ScaleBody { desired, min, max, r#for, until, permanent, reason, dry_run, from } =
                 body::read(request)?;
-            let (which, count) = one_of(desired, min, max)?;
             let (by, reason) = (by.to_owned(), reason.unwrap_or_else(|| "no reason given".to_owned()));
             let length = length(r#for, until)?;
-            temporary::check_count(count).map_err(|error| bad(error.to_string()))?;
+            for count in [desired, min, max].into_iter().flatten() {
+                temporary::check_count(count).map_err(|error| bad(error.to_string()))?;
+            }
             let ask = match (permanent, length) {
-                (true, Length::UntilLifted) => Ask::Rebound(Rebound { which, count, by, reason }),
+                (true, Length::UntilLifted) => {
+                    let (min, max) = bounds(desired, min, max)?;
+                    Ask::Rebound(Rebound { min, max, by, reason })
+                }
                 (true, _) => return Err(bad("for, until or permanent: one of them")),
                 (false, length) => {
+                    let (which, count) = one_of(desired, min, max)?;
                     let wanted = temporary::Wanted { which, count, length, by, reason };
                     wanted.check().map_err(|error| bad(error.to_string()))?;
                     Ask::Scale(wanted)
@@ -199,6 +204,19 @@ fn one_of(desired: Option<u32>, min: Option<u32>, max: Option<u32>) -> Result<(W
         (None, Some(count), None) => Ok((Which::Min, count)),
         (None, None, Some(count)) => Ok((Which::Max, count)),
         _ => Err(bad("one of desired, min and max")),
+    }
+}
+
+/// What stays is `None`.
+fn bounds(
+    desired: Option<u32>,
+    min: Option<u32>,
+    max: Option<u32>,
+) -> Result<(Option<u32>, Option<u32>), Problem> {
+    match (desired, min, max) {
+        (Some(count), None, None) => Ok((Some(count), Some(count))),
+        (None, min, max) if min.or(max).is_some() => Ok((min, max)),
+        _ => Err(bad("desired, or min, max or both of them")),
     }
 }
 
@@ -306,12 +324,12 @@ mod tests {
             (
                 Call::Scale,
                 r#"{"max": 9, "permanent": true, "reason": "sale"}"#.into(),
-                Ask::Rebound(Rebound {
-                    which: Which::Max,
-                    count: 9,
-                    by: "ann".into(),
-                    reason: "sale".into(),
-                }),
+                Ask::Rebound(Rebound { min: None, max: Some(9), by: "ann".into(), reason: "sale".into() }),
+            ),
+            (
+                Call::Scale,
+                r#"{"min": 4, "max": 9, "permanent": true, "reason": "sale"}"#.into(),
+                Ask::Rebound(Rebound { min: Some(4), max: Some(9), by: "ann".into(), reason: "sale".into() }),
             ),
             (Call::UnholdCluster, String::new(), Ask::UnholdCluster),
             (Call::Run, String::new(), once(None, None, &[])),
@@ -386,6 +404,8 @@ mod tests {
             (Call::Scale, "", r#"{"desired": 0, "for": "1h"}"#, "a count is 1 to 5000"),
             (Call::Scale, "", r#"{"desired": 2, "for": "1h", "permanent": true}"#, "one of them"),
             (Call::Scale, "", r#"{"desired": 5001, "permanent": true}"#, "a count is 1 to 5000"),
+            (Call::Scale, "", r#"{"desired": 4, "max": 9, "permanent": true}"#, "or min, max or both"),
+            (Call::Scale, "", r#"{"permanent": true}"#, "or min, max or both"),
             (Call::Scale, "", r#"{"desired": 2, "permanent": false}"#, "say for how long"),
             (Call::Run, "", r#"{"command": []}"#, "what is to be run"),
             (Call::Run, "", r#"{"command": "migrate"}"#, "invalid type"),

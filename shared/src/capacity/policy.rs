@@ -15,7 +15,6 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::schedule::{NotASchedule, Schedule};
-use super::temporary::Which;
 use crate::forecast::Style;
 use crate::model::Tags;
 
@@ -169,13 +168,8 @@ impl FromStr for Bounds {
 
 impl Bounds {
     /// These with another least or most, or with both at once.
-    pub fn with(self, which: Which, count: u32) -> Result<Bounds, PolicyError> {
-        let Bounds { min, max } = self;
-        let changed = match which {
-            Which::Desired => Bounds { min: Some(count), max: count },
-            Which::Min => Bounds { min: Some(count), max },
-            Which::Max => Bounds { min, max: count },
-        };
+    pub fn with(self, min: Option<u32>, max: Option<u32>) -> Result<Bounds, PolicyError> {
+        let changed = Bounds { min: min.or(self.min), max: max.unwrap_or(self.max) };
         changed.to_string().parse()
     }
 }
@@ -249,25 +243,26 @@ mod tests {
 
     #[test]
     fn bounds_can_be_changed_as_long_as_they_stay_bounds() {
-        let with = |value: &str, which, count| {
+        let with = |value: &str, min, max| {
             let bounds: Bounds = value.parse().unwrap();
-            bounds.with(which, count).map(|it| it.to_string()).map_err(|error| error.to_string())
+            bounds.with(min, max).map(|it| it.to_string()).map_err(|error| error.to_string())
         };
-        for (value, which, count, expected) in [
-            ("2-10", Which::Min, 4, "4-10"),
-            ("2-10", Which::Min, 10, "10"),
-            ("2-10", Which::Max, 20, "2-20"),
-            ("2-10", Which::Desired, 3, "3"),
-            ("-10", Which::Max, 4, "-4"),
-            ("-10", Which::Min, 2, "2-10"),
-            ("3", Which::Max, 6, "3-6"),
+        for (value, min, max, expected) in [
+            ("2-10", Some(4), None, "4-10"),
+            ("2-10", Some(10), None, "10"),
+            ("2-10", None, Some(20), "2-20"),
+            ("2-10", Some(3), Some(3), "3"),
+            ("2-10", Some(20), Some(40), "20-40"),
+            ("-10", None, Some(4), "-4"),
+            ("-10", Some(2), None, "2-10"),
+            ("3", None, Some(6), "3-6"),
         ] {
-            assert_eq!(with(value, which, count).as_deref(), Ok(expected), "{value} {which} {count}");
+            assert_eq!(with(value, min, max).as_deref(), Ok(expected), "{value} {min:?} {max:?}");
         }
-        assert!(with("2-10", Which::Min, 11).unwrap_err().contains("'11-10': the minimum is above"));
-        assert!(with("2-10", Which::Max, 0).is_err());
-        assert!(with("2-10", Which::Desired, 0).unwrap_err().contains("the least is 1"));
-        assert!(with("2-10", Which::Max, 5001).unwrap_err().contains("5000 tasks at most"));
+        assert!(with("2-10", Some(11), None).unwrap_err().contains("'11-10': the minimum is above"));
+        assert!(with("2-10", None, Some(0)).is_err());
+        assert!(with("2-10", Some(0), Some(0)).unwrap_err().contains("the least is 1"));
+        assert!(with("2-10", None, Some(5001)).unwrap_err().contains("5000 tasks at most"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Finding, Known, NotKnown};
 use crate::cloud::Reference;
+use crate::policy;
 use crate::preflight::{self, Contents, Platform};
 
 /// One image and what the registry said of it.
@@ -84,6 +85,15 @@ fn short(image: &str) -> String {
         Some((tag, hex)) => format!("{name}{tag}@sha256:{}…", hex.get(..12).unwrap_or(hex)),
         None => format!("{name}{reference}"),
     }
+}
+
+/// Pushboat does not release what it has rejected, whether or not it would run.
+pub fn rejected(asked: &Asked, service: &Value) -> Option<Finding> {
+    let Found::There { digest, .. } = &asked.found else { return None };
+    let key = policy::rejection_key(&digest.parse().ok()?);
+    let tag = super::list(service, "tags").iter().find(|tag| super::text(tag, "key") == key)?;
+    let why = format!("{} was rejected here: {}", short(&asked.image), super::text(tag, "value"));
+    Some(Finding::wrong("rejected", why, format!("pushboat release {digest}; or push another")))
 }
 
 pub fn check(asked: &Asked, document: &Map<String, Value>) -> Finding {

@@ -89,6 +89,7 @@ pub fn verify(facts: &Facts) -> Vec<Finding> {
     findings.extend(facts.log_groups.iter().map(|(group, is_there)| logs::check(group, is_there)));
     findings.extend(facts.secrets.iter().map(|(reference, found)| secrets::check(reference, found)));
     if let Some(service) = service {
+        findings.extend(facts.images.iter().filter_map(|asked| image::rejected(asked, service)));
         findings.extend(balancer::check(service, document, &facts.target_groups));
         match &facts.network {
             Some(network) => findings.extend(network::check(service, document, network)),

@@ -249,3 +249,15 @@ fn credentials_of_a_registry_are_a_secret_by_arn_or_name() {
         );
     }
 }
+
+#[test]
+fn what_was_rejected_would_not_be_released() {
+    let mut service = service();
+    let key = format!("pushboat:rejected:{}", "5c".repeat(32));
+    service["tags"] = json!([{ "key": key, "value": "2026-11-21T08:00:00Z exit code 1" }]);
+    let findings = verify(&facts_of(service, &document()));
+    let wrong: Vec<_> = findings.iter().filter(|it| it.verdict == Verdict::Wrong).collect();
+    assert!(!wrong.is_empty() && wrong.iter().all(|it| it.subject == "rejected"), "{wrong:#?}");
+    assert!(wrong[0].why.ends_with("exit code 1"), "{}", wrong[0].why);
+    assert!(wrong[0].what_to_do.as_ref().unwrap().starts_with("pushboat release sha256:5c5c"), "{wrong:?}");
+}

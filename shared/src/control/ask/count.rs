@@ -3,7 +3,7 @@
 
 use super::{Done, Said, Undone, What, asked, request};
 use crate::capacity::policy::CAPACITY;
-use crate::capacity::temporary::{KEYS, Wanted, Which};
+use crate::capacity::temporary::{KEYS, Wanted};
 use crate::capacity::{self, Policy, Situation};
 use crate::cloud::Cloud;
 use crate::control::{Scope, Watch};
@@ -12,11 +12,11 @@ use crate::model::{Service, ServiceName, Tags};
 use crate::others;
 use crate::release;
 
-/// Other bounds, until somebody sets others.
+/// Other bounds, until somebody sets others. What is `None` stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebound {
-    pub which: Which,
-    pub count: u32,
+    pub min: Option<u32>,
+    pub max: Option<u32>,
     pub by: String,
     pub reason: String,
 }
@@ -106,8 +106,8 @@ impl<C: Cloud, L: FnMut(Decision)> Watch<'_, C, L> {
 
     async fn put_bounds(&self, service: &mut Service, policy: &Policy, wanted: &Rebound) -> Said {
         let refused = |why: String| Undone::Refused(why);
-        let (former, Rebound { which, count, by, reason }) = (policy.bounds, wanted);
-        let bounds = former.with(*which, *count).map_err(|error| refused(error.to_string()))?;
+        let (former, Rebound { min, max, by, reason }) = (policy.bounds, wanted);
+        let bounds = former.with(*min, *max).map_err(|error| refused(error.to_string()))?;
         if bounds == former {
             return Ok(What::new(Action::Kept, format!("the bounds are {former} already")));
         }

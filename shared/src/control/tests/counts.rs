@@ -62,7 +62,13 @@ async fn a_count_for_a_time_is_written_down_and_set_at_once() {
 async fn bounds_stay_changed_where_no_template_declares_them() {
     let cloud = Fake::rolling('a');
     let ask = async |which, count| {
-        let wanted = Rebound { which, count, by: BY.to_owned(), reason: "big sale".to_owned() };
+        let is = |wanted| (which == wanted).then_some(count);
+        let wanted = Rebound {
+            min: is(Which::Min),
+            max: is(Which::Max),
+            by: BY.to_owned(),
+            reason: "big sale".to_owned(),
+        };
         let mut decisions = Vec::new();
         let log = &mut |decision| decisions.push(decision);
         let result = set_bounds(&cloud, &scope(), &web(), &wanted, log).await;
