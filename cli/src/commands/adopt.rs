@@ -98,7 +98,8 @@ async fn handing_over(account: &Account, name: Name, wanted: &Tags) -> Result<Pl
         tags,
         ..reach::Service::default()
     };
-    let then = facts::reached(account, then).await;
+    let mut then = facts::reached(account, then).await;
+    then.extend(facts::followed(account, wanted).await);
     Ok(Plan { name, service_arn, findings, changes, then })
 }
 
@@ -132,7 +133,7 @@ fn found(facts: &Facts, name: &Name) -> Result<Value, Trouble> {
     match &facts.service {
         Some(Ok(Some(service))) => Ok(service.clone()),
         Some(Err(NotKnown(why))) => Err(Trouble::NotDone(why.clone())),
-        _ => Err(Trouble::NoEcsService { wanted: name.to_string(), there_are: Vec::new() }),
+        _ => Err(Trouble::NotDone(format!("ECS has no service {name} here"))),
     }
 }
 

@@ -5,4 +5,4 @@ mod network;
 mod service;
 
 pub(crate) use installation::{installation, reached};
-pub(crate) use service::{Wanted, named, service};
+pub(crate) use service::{Wanted, followed, named, service};

@@ -1,6 +1,10 @@
 //! One service, or a task definition alone, with all that its tasks need.
 
-use pushboat::checklist::{Facts, Known, NotKnown, logs, roles, secrets};
+use pushboat::checklist::image::Found;
+use pushboat::checklist::{Facts, Finding, Known, NotKnown, logs, roles, secrets};
+use pushboat::model::Tags;
+use pushboat::policy;
+use pushboat::rule::Rule;
 use serde_json::{Map, Value};
 
 use super::network;
@@ -152,4 +156,22 @@ async fn target_groups(account: &Account, service: &Value) -> Vec<pushboat::chec
         }
     }
     asked
+}
+
+/// The images that tags say are to run: is there one yet? That there is none keeps nobody from handing a service over.
+pub(crate) async fn followed(account: &Account, tags: &Tags) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for track in policy::tracks(tags).unwrap_or_default() {
+        let Rule::Tag(tag) = &track.rule else { continue };
+        let named = format!("{}:{tag}", track.repository);
+        findings.push(match account.typed_image(&named).await.found {
+            Found::There { .. } => Finding::ok("what it follows", format!("{named} is there")),
+            Found::NotKnown(NotKnown(why)) => Finding::unknown("what it follows", why),
+            _ => Finding::unknown(
+                "what it follows",
+                format!("there is no {named} yet; nothing is released until it is pushed"),
+            ),
+        });
+    }
+    findings
 }

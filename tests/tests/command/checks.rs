@@ -120,6 +120,10 @@ async fn a_service_is_handed_over_and_taken_back() {
     let said = person.told(0, &with(&["--despite", "--yes", "--output", "json"])).await.json();
     assert_eq!((&said["is_written"], said["changes"].as_array().unwrap().len()), (&true.into(), 2));
     assert_eq!(said["then"][0]["verdict"], "ok", "{said:#}");
+    assert!(
+        said["then"][1]["why"].as_str().unwrap().starts_with("there is no game-2048:live yet"),
+        "{said:#}"
+    );
     assert_eq!(tags(&local, "cart"), ["pushboat:max-severity=high", "pushboat:track:app=game-2048:live"]);
     let listed = person.told(0, &["status", "cart"]).await;
     assert!(listed.out.contains("game-2048:live"), "{}", listed.out);
