@@ -119,6 +119,7 @@ fn every_route_asks_who_is_calling() {
             assert_eq!(route["AuthorizationType"], wanted, "{name}");
             assert_eq!(route["AuthorizerId"].is_string(), wanted == "JWT", "{name}");
             let scope = match string(&route["RouteKey"]) {
+                task if task.contains("/tasks") => "pushboat:run",
                 read if read.starts_with("GET ") => "pushboat:read",
                 count if count.ends_with("/scale") => "pushboat:scale",
                 _ => "pushboat:deploy",
