@@ -92,7 +92,8 @@ class Stack:
             text = (ROOT / name).read_text().replace("      BuildMethod: rust-cargolambda\n", "      SkipBuild: true\n")
             assert "SkipBuild" in text
             text = text.replace("ContainerPort: !Ref Port", "ContainerPort: 8080").replace("!Ref StopSeconds", "30")
-            marker = "      Variables:\n"
+            # Of all functions; one has more of its own.
+            marker = "    Environment:\n      Variables:\n"
             assert text.count(marker) == 1
             (folder / name).write_text(text.replace(marker, f"{marker}        AWS_ENDPOINT_URL: {endpoint}\n"))
         shutil.copy(ROOT / "samconfig.toml", folder)
